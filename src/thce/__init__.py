@@ -1,0 +1,1 @@
+"""Clinical narratives in, billing codes out: a small reasoning model, its data, and the means to check both."""
