@@ -17,7 +17,6 @@ import yaml
 
 from thce.errors import UserError
 from thce.files import read_text
-from thce.settings import SECTIONS
 
 FILE = "params.yaml"
 
@@ -32,7 +31,11 @@ _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), list(_first))
@@ -45,7 +48,9 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         value = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}:{line}", f"not valid YAML ({error.problem})", "see the comments in params.yaml") from None
+        raise UserError(
+            f"{path}:{line}", f"not valid YAML ({error.problem})", "see the comments in params.yaml"
+        ) from None
     if not isinstance(value, dict):
         raise UserError(str(path), "holds no keys", "start from configs/default.yaml")
     return value
@@ -56,12 +61,12 @@ def load(section: type[T], path: Path | str = FILE) -> T:
 
     Raises `UserError` that names the key for an unknown or missing key, a wrong type, or a value outside its range.
     """
-    name = next(name for name, kind in SECTIONS.items() if kind is section)
+    name: str = section.section  # type: ignore[attr-defined]
     value = read_yaml(path)
     if name not in value:
         raise UserError(f"{path}: {name}", "section is missing", "see configs/default.yaml")
     faults: list[str] = []
-    result = _build(section, value[name], name, faults)
+    result: T = build(section, value[name], name, faults)
     if faults:
         raise UserError(str(path), faults[0])
     return result
@@ -75,35 +80,14 @@ def load_scalar(name: str, path: Path | str = FILE) -> int:
     return value
 
 
-def check(path: Path | str = FILE) -> list[str]:
-    """Every fault of a params file, one line each; empty for a file every stage can read."""
-    value = read_yaml(path)
-    faults: list[str] = []
-    known = ["seed", "threads", *SECTIONS]
-    for name in value:
-        if name not in known:
-            faults.append(_unknown(name, known, str(path)))
-    for name in ("seed", "threads"):
-        try:
-            load_scalar(name, path)
-        except UserError as error:
-            faults.append(str(error))
-    for name, section in SECTIONS.items():
-        if name not in value:
-            faults.append(f"{path}: {name}: section is missing")
-        else:
-            inner: list[str] = []
-            _build(section, value[name], name, inner)
-            faults.extend(f"{path}: {fault}" for fault in inner)
-    return faults
-
-
-def _unknown(name: str, known: list[str], place: str) -> str:
+def unknown(name: str, known: list[str], place: str) -> str:
+    """The line for a key nobody knows, with the nearest one that exists."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"{place}: {name}: unknown key" + (f"; did you mean `{near[0]}`?" if near else "")
 
 
-def _build(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+def build(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
+    """An instance of the dataclass `kind` from a mapping; what is wrong is added to `faults`, one line each."""
     if not isinstance(value, dict):
         faults.append(f"{place}: must be a section with keys, not `{value}`")
         return None
@@ -112,7 +96,7 @@ def _build(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
     before = len(faults)
     for name in value:
         if name not in fields:
-            faults.append(_unknown(str(name), list(fields), place))
+            faults.append(unknown(str(name), list(fields), place))
     arguments: dict[str, Any] = {}
     for name, field in fields.items():
         where = f"{place}.{name}"
@@ -122,7 +106,7 @@ def _build(kind: Any, value: Any, place: str, faults: list[str]) -> Any:
         item = value[name]
         hint = hints[name]
         if dataclasses.is_dataclass(hint):
-            arguments[name] = _build(hint, item, where, faults)
+            arguments[name] = build(hint, item, where, faults)
             continue
         arguments[name] = _scalar(hint, item, where, faults)
         _range(field, arguments[name], where, faults)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from thce.codes import CodeBook
+from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import read_text
 

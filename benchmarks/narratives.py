@@ -1,0 +1,72 @@
+"""How fast narratives are written on one core, and how varied they are.
+
+    python benchmarks/narratives.py [--json] [--count 20000] [--repeats 3]
+
+The material (phrasebook, grammar, neighbours) is read once and timed apart; the sets are then written `repeats` times
+with the settings of params.yaml but for their size, and the best time counts: a shared machine only ever adds to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+
+def measure(count: int, repeats: int) -> dict[str, float]:
+    """Seconds, narratives per second (all seven sets, in memory), peak memory in MiB, 4-gram ratio of training."""
+    from thce import codes, params
+    from thce.narratives import contamination, measures, synthetic
+    from thce.settings.narratives import NarrativesParams
+
+    settings = dataclasses.replace(params.load(NarrativesParams, ROOT / "params.yaml"), train=count)
+    book = codes.open(ROOT / "data/codes")
+    start = time.perf_counter()
+    stuff = synthetic.material(book, ROOT / "data/phrasebook", ROOT / "data/grammar", 17)
+    read = time.perf_counter() - start
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        rows = synthetic.build(stuff, settings, 17)
+        times.append(time.perf_counter() - start)
+    total = sum(len(group) for group in rows.values())
+    start = time.perf_counter()
+    leaks = contamination.check(rows, stuff.phrases).total
+    checked = time.perf_counter() - start
+    return {
+        "narratives": total,
+        "material_seconds": round(read, 3),
+        "build_seconds": round(min(times), 3),
+        "narratives_per_second": round(total / min(times)),
+        "contamination_check_seconds": round(checked, 3),
+        "leaks": leaks,
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "distinct_4gram_ratio": round(measures.distinct_ngrams([row["narrative"] for row in rows["train"]]), 4),
+        "distinct_narratives_possible": measures.possible(stuff.phrases, stuff.grammar),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=20_000, help="training narratives (default 20000)")
+    parser.add_argument("--repeats", type=int, default=3, help="how often they are written (default 3)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    arguments = parser.parse_args()
+    result = measure(arguments.count, arguments.repeats)
+    if arguments.json:
+        print(json.dumps(result, sort_keys=True))
+    else:
+        for name, value in result.items():
+            print(f"{name:32}{value:>14}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

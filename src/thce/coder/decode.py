@@ -1,0 +1,346 @@
+"""Decoding: free, to see what a model says by itself, and constrained, to get an answer that is always a code in scope.
+
+Both sort prompts by length, share the system prompt's cache, and drop finished rows from the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from thce.answers import THINK_CLOSE, THINK_OPEN
+from thce.coder.llama import Llama
+from thce.coder.rows import Prefix, Rows, join, read_prefix
+from thce.coder.scores import code_scores
+from thce.coder.trie import CodeSet
+from thce.errors import UserError
+from thce.seeds import derive
+
+STOP = "<|im_end|>"
+ANSWER_ROOM = 64
+"""Slots kept free for an answer line and the tree of candidate codes."""
+
+Floats = NDArray[np.float64]
+Choose = Callable[[int, int, Floats, Sequence[int]], int]
+"""(number of the prompt, answer line, log-probability of every code, codes already chosen) -> code to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote by itself. `stopped`: it ended its turn within the limit; `new_tokens` counts the stop token too."""
+
+    text: str
+    stopped: bool
+    new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One answer line: the code's number in the code set, and at this line the log-probability of every code.
+
+    `reached` is the probability that the model wanted a line here at all (1 for the first). `left_out` is the mass that was
+    spread instead of computed.
+    """
+
+    number: int
+    scores: Floats
+    reached: float
+    left_out: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A constrained completion. `closed`: the reasoning came to its end by itself; `new_tokens` counts generated and forced."""
+
+    text: str
+    reasoning: str | None
+    closed: bool
+    lines: tuple[Line, ...]
+    new_tokens: int
+
+
+class Decoder:
+    """A model with its tokenizer. Prompts are token ids; results come in the order of the prompts."""
+
+    def __init__(self, model: Llama, tokenizer: Tokenizer, batch_size: int = 32) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.stop = self._id(STOP)
+        self.close = self._id(THINK_CLOSE)
+        self.newline = self.encode("\n")[0]
+        self._prefixes: dict[tuple[int, ...], Prefix] = {}
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | str,
+        batch_size: int = 32,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Decoder:
+        """Model and tokenizer of a trained folder; a missing one is a `UserError`."""
+        model = Llama.load(folder, device, dtype)
+        return cls(model, read_tokenizer(folder), batch_size)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, nothing added."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids, every mark kept."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=False))
+
+    def free(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        *,
+        samples: int = 1,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        prefix: Sequence[int] = (),
+    ) -> list[list[Completion]]:
+        """`samples` completions per prompt: greedy at temperature 0, else drawn from the `top_p` nucleus.
+
+        Each sample draws from its own numbers (seed, prompt, sample): a result depends on nothing else in the call.
+        """
+        drawn: list[list[Completion]] = [[] for _ in prompts]
+        for batch in self._batches(prompts, max_new_tokens, max(1, self.batch_size // samples)):
+            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], max_new_tokens, self._prefix(prefix))
+            rows = rows.take([i for i in range(len(batch)) for _ in range(samples)])
+            keys = [(number, sample) for number in batch for sample in range(samples)]
+            dice = [_dice(seed, *key, max_new_tokens) for key in keys] if temperature > 0 else None
+            rows.numbers = list(range(len(keys)))
+            written: list[list[int]] = [[] for _ in keys]
+            stopped = [False] * len(keys)
+            limits = [min(max_new_tokens, self.model.context - len(prompts[number])) for number, _ in keys]
+            while rows.numbers:
+                if dice is None:
+                    tokens = rows.logits.argmax(dim=-1)
+                else:
+                    throw = torch.tensor(
+                        [dice[i][min(len(written[i]), max_new_tokens - 1)] for i in rows.numbers],
+                        device=self.model.device,
+                    )
+                    tokens = _draw(rows.logits, temperature, top_p, throw)
+                going = []
+                for place, (i, token) in enumerate(zip(rows.numbers, tokens.tolist(), strict=True)):
+                    if not stopped[i] and len(written[i]) < limits[i]:
+                        written[i].append(token)
+                        stopped[i] = token == self.stop
+                    if not stopped[i] and len(written[i]) < limits[i]:
+                        going.append(place)
+                if _worth_dropping(len(going), len(rows.numbers)):
+                    rows, tokens = rows.take(going), tokens[going]
+                if going:
+                    rows.step(tokens)
+            for i, (number, _) in enumerate(keys):
+                text = self.decode(written[i][:-1] if stopped[i] else written[i])
+                drawn[number].append(Completion(text, stopped[i], len(written[i])))
+        return drawn
+
+    def constrained(
+        self,
+        prompts: Sequence[Sequence[int]],
+        codes: CodeSet,
+        choose: Choose,
+        *,
+        think: bool,
+        max_reasoning: int,
+        max_codes: int,
+        beam: int = 16,
+        cutoff: float = 1e-3,
+        prefix: Sequence[int] = (),
+    ) -> list[Answer]:
+        """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set only.
+
+        At each line `choose` sees every code's log-probability and names the one that is written, with its description; after
+        a line the model goes on when it finds a new line more probable than the stop token.
+        """
+        answers: dict[int, Answer] = {}
+        room = (max_reasoning if think else 0) + ANSWER_ROOM
+        for batch in self._batches(prompts, room, self.batch_size):
+            opening = self.encode(f"{THINK_OPEN}\n") if think else []
+            starts = [[*prompts[i], *opening] for i in batch]
+            rows = Rows.start(self.model, batch, starts, room, self._prefix(prefix))
+            traces = self._reason(rows, max_reasoning) if think else None
+            if traces is not None:
+                rows = traces.rows
+            lines = self._lines(rows, codes, choose, max_codes, beam, cutoff)
+            for number in batch:
+                body = "\n".join(codes.line(line.number) for line in lines[number])
+                reasoning = traces.text[number] if traces is not None else None
+                text = body if reasoning is None else f"{THINK_OPEN}\n{reasoning}\n{THINK_CLOSE}\n{body}"
+                closed = traces is None or traces.closed[number]
+                answers[number] = Answer(text, reasoning, closed, tuple(lines[number]), len(self.encode(text)) + 1)
+        return [answers[number] for number in range(len(prompts))]
+
+    def scores(
+        self,
+        prompts: Sequence[Sequence[int]],
+        codes: CodeSet,
+        beam: int = 16,
+        cutoff: float = 1e-3,
+        prefix: Sequence[int] = (),
+    ) -> tuple[Floats, Floats]:
+        """Log-probability of every code as the direct answer [prompts, codes], and the mass left out [prompts]."""
+        result, left_out = np.zeros((len(prompts), len(codes))), np.zeros(len(prompts))
+        for batch in self._batches(prompts, ANSWER_ROOM, self.batch_size):
+            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], ANSWER_ROOM, self._prefix(prefix))
+            result[batch], left_out[batch] = code_scores(rows, codes.trie, beam, cutoff)
+        return result, left_out
+
+    def _reason(self, rows: Rows, limit: int) -> _Traces:
+        """Let every row write until `</think>`, the stop token or the limit; then close its reasoning, forced if need be."""
+        text: dict[int, str] = {}
+        closed: dict[int, bool] = {}
+        size: dict[int, int] = {}  # a row's length when its reasoning ended
+        written: dict[int, list[int]] = {number: [] for number in rows.numbers}
+        parts: list[Rows] = []
+        while rows.numbers:
+            tokens = rows.logits.argmax(dim=-1)
+            lengths = rows.length.tolist()
+            for place, (number, token) in enumerate(zip(rows.numbers, tokens.tolist(), strict=True)):
+                if number in size:
+                    continue
+                if token in (self.close, self.stop) or len(written[number]) == limit:
+                    size[number] = lengths[place]
+                    text[number] = self.decode(written[number])
+                    closed[number] = token == self.close
+                else:
+                    written[number].append(token)
+            over = [place for place, number in enumerate(rows.numbers) if number in size]
+            if _worth_dropping(len(rows.numbers) - len(over), len(rows.numbers)):
+                gone = rows.take(over)
+                gone.length = torch.tensor([size[number] for number in gone.numbers], device=self.model.device)
+                parts.append(gone)
+                going = [place for place, number in enumerate(rows.numbers) if number not in size]
+                rows, tokens = rows.take(going), tokens[going]
+            if rows.numbers:
+                rows.step(tokens)
+        rows = join(parts)
+        ending = [[] if text[number].endswith("\n") else [self.newline] for number in rows.numbers]
+        rows.extend([[*piece, self.close, self.newline] for piece in ending])
+        return _Traces(rows, {number: trace.rstrip("\n") for number, trace in text.items()}, closed)
+
+    def _lines(
+        self, rows: Rows, codes: CodeSet, choose: Choose, max_codes: int, beam: int, cutoff: float
+    ) -> dict[int, list[Line]]:
+        """Write answer lines: choose a code, append its line in one pass, ask whether another line follows."""
+        lines: dict[int, list[Line]] = {number: [] for number in rows.numbers}
+        reached = dict.fromkeys(rows.numbers, 1.0)
+        for line in range(max_codes):
+            scores, left_out = code_scores(rows, codes.trie, beam, cutoff)
+            going: list[int] = []
+            for place, number in enumerate(rows.numbers):
+                taken = [earlier.number for earlier in lines[number]]
+                row = _without(scores[place], [*taken, codes.none] if taken else [])
+                chosen = choose(number, line, row, taken)
+                lines[number].append(Line(chosen, row, reached[number], float(left_out[place])))
+                if chosen != codes.none and len(taken) + 2 < len(codes):
+                    going.append(place)
+            if line + 1 == max_codes or not going:
+                break
+            rows = rows.take(going)
+            rows.extend([codes.tokens(lines[number][-1].number) for number in rows.numbers])
+            further = torch.softmax(rows.logits[:, [self.stop, self.newline]], dim=-1)[:, 1].tolist()
+            lengths = rows.length.tolist()
+            going = [i for i, p in enumerate(further) if p > 0.5 and lengths[i] + ANSWER_ROOM <= self.model.context]
+            if not going:
+                break
+            for i in going:
+                reached[rows.numbers[i]] *= further[i]
+            rows = rows.take(going)
+            rows.extend([[self.newline]] * len(going))
+        return lines
+
+    def _batches(self, prompts: Sequence[Sequence[int]], room: int, size: int) -> Iterator[list[int]]:
+        """Numbers of prompts, in batches of like length."""
+        order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
+        if order and len(prompts[order[-1]]) + room > self.model.context:
+            longest = len(prompts[order[-1]])
+            raise UserError(
+                f"prompt {order[-1]}",
+                f"has {longest} tokens, and {room} are to follow: the model's context is {self.model.context}",
+                "shorten the narrative or allow fewer tokens of reasoning",
+            )
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+    def _prefix(self, tokens: Sequence[int]) -> Prefix | None:
+        key = tuple(tokens)
+        if key and key not in self._prefixes:
+            self._prefixes[key] = read_prefix(self.model, key)
+        return self._prefixes.get(key)
+
+    def _id(self, mark: str) -> int:
+        number = self.tokenizer.token_to_id(mark)
+        if number is None:
+            raise UserError("tokenizer", f"has no token `{mark}`", "train the model with this project's stages")
+        return int(number)
+
+
+@dataclass(slots=True)
+class _Traces:
+    """Rows after their reasoning (the next token opens the answer), the reasoning's text, and whether it ended by itself."""
+
+    rows: Rows
+    text: dict[int, str]
+    closed: dict[int, bool]
+
+
+def read_tokenizer(folder: Path | str) -> Tokenizer:
+    """The tokenizer of a trained folder, without the library that trained it: importing that takes longer than coding."""
+    path = Path(folder) / "tokenizer.json"
+    if not path.is_file():
+        raise UserError(str(folder), "no tokenizer here", "run `make repro` (or `dvc repro`) first")
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def most_probable(number: int, line: int, scores: Floats, taken: Sequence[int]) -> int:
+    """`Choose` for the model alone."""
+    return int(scores.argmax())
+
+
+def _worth_dropping(going: int, rows: int) -> bool:
+    """Ended rows stay until they are a fourth of the batch: carrying them costs less than copying the cache."""
+    return 4 * going <= 3 * rows
+
+
+def _without(scores: Floats, excluded: Sequence[int]) -> Floats:
+    """The distribution with some codes ruled out, summing to one again."""
+    left = scores.copy()
+    left[list(excluded)] = -np.inf
+    high = left.max()
+    normalised: Floats = left - (high + np.log(np.exp(left - high).sum()))
+    return normalised
+
+
+def _dice(seed: int, number: int, sample: int, count: int) -> list[float]:
+    """One uniform number per token for one sample of one prompt."""
+    generator = torch.Generator().manual_seed(derive(seed, "sample", number, sample))
+    numbers: list[float] = torch.rand(count, generator=generator, dtype=torch.float64).tolist()
+    return numbers
+
+
+def _draw(logits: Tensor, temperature: float, top_p: float, throw: Tensor) -> Tensor:
+    """A token per row: the place where `throw` (uniform, [rows]) falls in the nucleus of the tempered distribution."""
+    probability, token = torch.softmax(logits.double() / temperature, dim=-1).sort(dim=-1, descending=True, stable=True)
+    total = probability.cumsum(dim=-1)
+    inside = total - probability < top_p  # the most probable token is always inside
+    mass = (probability * inside).sum(dim=-1, keepdim=True)
+    place = (total < throw[:, None] * mass).sum(dim=-1, keepdim=True).clamp(max=inside.sum(dim=-1, keepdim=True) - 1)
+    return token.gather(-1, place).squeeze(-1)

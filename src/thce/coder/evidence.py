@@ -1,0 +1,81 @@
+"""Where a code was read: the trace's own quotation, or the words the lexical prior cannot do without."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from thce.coder.prior import Pair, Prior
+from thce.reasoning import grammar
+from thce.reasoning.words import places
+
+TRACE, LEXICAL = "trace", "lexical"
+
+_CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A piece of the narrative, `narrative[start:end] == text`; `source` is `trace` or `lexical`."""
+
+    text: str
+    start: int
+    end: int
+    source: str
+
+
+def quoted(reasoning: str, narrative: str, code: str) -> tuple[Evidence, ...]:
+    """What the trace quotes for a code, as far as it stands in the narrative.
+
+    The bullets of a code end with the one that names it, so a quotation belongs to the next code named.
+    """
+    found: dict[tuple[int, int], Evidence] = {}
+    quotes: list[str] = []
+    for line in reasoning.split("\n"):
+        bullet = grammar.read(line)
+        if bullet is None:
+            continue
+        if bullet.kind == grammar.EVIDENCE:
+            quotes.append(bullet["quote"])
+        elif bullet.kind == grammar.ANSWER:
+            for quote in quotes if bullet["code"] == code else ():
+                span = next(iter(places(narrative, quote)), None)
+                if span is not None:
+                    found.setdefault(span, Evidence(narrative[span[0] : span[1]], *span, TRACE))
+            quotes = []
+    return tuple(found[span] for span in sorted(found))
+
+
+def leave_one_out(prior: Prior, narrative: str, pair: Pair) -> tuple[Evidence, ...]:
+    """The clause without which the code loses most, cut down to the words that carry it; empty when no clause matters."""
+    if pair not in prior.place:
+        return ()
+    column = prior.place[pair]
+    clauses = [match.span() for match in _CLAUSE.finditer(narrative) if match[0].strip()]
+    if not clauses:
+        return ()
+    without = prior.log_probs([narrative[:start] + " " + narrative[end:] for start, end in clauses])[:, column]
+    best = int(without.argmin())
+    if len(clauses) > 1 and without[best] >= prior.log_probs([narrative])[0, column]:
+        return ()
+    words = [
+        (clauses[best][0] + match.start(), clauses[best][0] + match.end())
+        for match in _WORD.finditer(narrative[slice(*clauses[best])])
+    ]
+    words = _trimmed(prior, narrative, words, column)
+    start, end = words[0][0], words[-1][1]
+    return (Evidence(narrative[start:end], start, end, LEXICAL),)
+
+
+def _trimmed(prior: Prior, narrative: str, words: list[tuple[int, int]], column: int) -> list[tuple[int, int]]:
+    """Drop words from either end as long as the rest alone speaks for the code at least as clearly."""
+
+    def score(part: list[tuple[int, int]]) -> float:
+        return float(prior.log_probs([narrative[part[0][0] : part[-1][1]]])[0, column])
+
+    known = score(words)
+    for side in (slice(1, None), slice(None, -1)):
+        while len(words) > 1 and (shorter := score(words[side])) >= known:
+            words, known = words[side], shorter
+    return words

@@ -1,0 +1,85 @@
+"""Model and prior as one distribution over codes, and a confidence that means probability of being right.
+
+Fused log-probability = sum of weight x log-probability over the sources, plus a bias for "no code", normalised. Weights are
+fitted on validation by maximum likelihood, so they are temperatures too; the confidence of the winner is then mapped
+through a curve fitted on rows the weights were not fitted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thce.errors import UserError
+from thce.files import read_json
+
+SETTINGS = "coder.json"
+MODEL, DIRECT, PRIOR = "model", "direct", "prior"
+"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior."""
+
+MODES = ("think", "direct")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """What was fitted for one way of answering.
+
+    `weights`: source -> weight, sources without a weight take no part; `none_bias` is added to "no code"; `curve`: pairs
+    (fused probability, confidence), rising, empty for none; `threshold`: least confidence of an answer that needs no review.
+    """
+
+    weights: Mapping[str, float]
+    none_bias: float
+    curve: tuple[tuple[float, float], ...]
+    threshold: float
+
+    def fuse(self, sources: Mapping[str, Floats]) -> Floats:
+        """Normalised log-probabilities; each source is [..., codes] with "no code" last. A missing source counts as flat."""
+        return combine(sources, self.weights, self.none_bias)
+
+    def confidence(self, probability: float) -> float:
+        """The calibrated probability of being right."""
+        if not self.curve:
+            return float(probability)
+        at, value = zip(*self.curve, strict=True)
+        return float(np.interp(probability, at, value))
+
+
+ALONE = Fusion({MODEL: 1.0}, 0.0, (), 0.0)
+"""The model by itself, as it is: nothing fitted, nothing sent to review."""
+
+
+def combine(sources: Mapping[str, Floats], weights: Mapping[str, float], none_bias: float) -> Floats:
+    """Weighted sum of log-probabilities, normalised over the last axis."""
+    total: Floats = np.zeros(())
+    for name in sorted(weights):
+        if name in sources and weights[name]:
+            total = total + weights[name] * sources[name]
+    total = np.array(np.broadcast_to(total, next(iter(sources.values())).shape))
+    total[..., -1] += none_bias
+    high = total.max(axis=-1, keepdims=True)
+    normalised: Floats = total - (high + np.log(np.exp(total - high).sum(axis=-1, keepdims=True)))
+    return normalised
+
+
+def load(folder: Path | str) -> dict[str, Any]:
+    """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES`."""
+    path = Path(folder) / SETTINGS
+    if not path.is_file():
+        raise UserError(
+            str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first"
+        )
+    stored = read_json(path)
+    result: dict[str, Any] = {"params": stored["params"]}
+    for mode in MODES:
+        part = stored[mode]
+        curve = tuple((float(at), float(value)) for at, value in part["curve"])
+        result[mode] = Fusion(part["weights"], part["none_bias"], curve, part["threshold"])
+    return result

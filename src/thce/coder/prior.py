@@ -1,0 +1,192 @@
+"""The lexical prior: which codes the words of a text speak for, whatever the language model says.
+
+A text becomes the bag of its character n-grams (inside words) and of its words and word pairs, weighted by TF-IDF. A narrow
+linear layer (a vector per n-gram, a vector per code) is trained with a softmax over all codes and "no code", on training
+wordings and training narratives only. Most n-grams are left out at random at each step, so that no single one decides: that
+is what carries over to wordings never seen.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thce.errors import UserError
+from thce.files import read_json, write_json
+
+WEIGHTS = "prior.safetensors"
+VOCABULARY = "prior.json"
+SHORTEST, LONGEST = 2, 5
+NO_CODE = ("NONE", "")
+
+Floats = NDArray[np.float32]
+Pair = tuple[str, str]
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def features(text: str) -> Counter[str]:
+    """Counts of all n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words."""
+    words = _WORD.findall(text.casefold())
+    found: Counter[str] = Counter()
+    for word in words:
+        padded = f" {word} "
+        for size in range(SHORTEST, LONGEST + 1):
+            for start in range(max(1, len(padded) - size + 1)):
+                found[padded[start : start + size]] += 1
+    found.update(f"={word}" for word in words)
+    found.update(f"={left} {right}" for left, right in zip(words, words[1:], strict=False))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """Texts as sparse rows: row i holds `index[start[i]:start[i + 1]]` with the weights beside it."""
+
+    start: NDArray[np.int64]
+    index: NDArray[np.int64]
+    weight: Floats
+
+
+class Prior:
+    """`labels` are (code type, code), the last one `NO_CODE`; `vectors` [n-grams, dim], `output` [labels, dim], `bias` [labels]."""
+
+    def __init__(
+        self,
+        labels: Sequence[Pair],
+        vocabulary: Sequence[str],
+        idf: Floats,
+        vectors: Floats,
+        output: Floats,
+        bias: Floats,
+    ) -> None:
+        self.labels = tuple(labels)
+        self.place = {label: i for i, label in enumerate(labels)}
+        self.vocabulary = tuple(vocabulary)
+        self.number = {feature: i for i, feature in enumerate(vocabulary)}
+        self.idf = idf
+        self.vectors = vectors
+        self.output = output
+        self.bias = bias
+
+    def bag(self, texts: Sequence[str]) -> Bag:
+        """TF-IDF rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
+        start, index, weight = [0], [], []
+        for text in texts:
+            found = sorted(
+                (self.number[name], name[0] == "=", count)
+                for name, count in features(text).items()
+                if name in self.number
+            )
+            values = [(1 + math.log(count)) * float(self.idf[i]) for i, _, count in found]
+            norms = [0.0, 0.0]
+            for (_, word, _), value in zip(found, values, strict=True):
+                norms[word] += value * value
+            scale = [math.sqrt(0.5 / norm) if norm else 0.0 for norm in norms]
+            index += [i for i, _, _ in found]
+            weight += [value * scale[word] for (_, word, _), value in zip(found, values, strict=True)]
+            start.append(len(index))
+        return Bag(np.array(start), np.array(index, np.int64), np.array(weight, np.float32))
+
+    def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Log-probability of every label for every text, [texts, labels]."""
+        bag = self.bag(texts)
+        hidden = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
+        for row in range(len(texts)):
+            part = slice(bag.start[row], bag.start[row + 1])
+            hidden[row] = bag.weight[part] @ self.vectors[bag.index[part]].astype(np.float32)
+        scores = (hidden @ self.output.T + self.bias).astype(np.float64)
+        scores -= scores.max(axis=1, keepdims=True)
+        result: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return result
+
+    def save(self, folder: Path | str) -> None:
+        """Two files: the arrays (vectors in half precision) and the names of n-grams and labels."""
+        from safetensors.numpy import save_file
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"idf": self.idf, "vectors": self.vectors.astype(np.float16), "output": self.output, "bias": self.bias}
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / WEIGHTS)
+        write_json(
+            folder / VOCABULARY, {"features": list(self.vocabulary), "labels": [list(label) for label in self.labels]}
+        )
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Prior:
+        """The prior that the stage `calibrate` has written; a missing one is a `UserError`."""
+        from safetensors.numpy import load_file
+
+        folder = Path(folder)
+        if not (folder / WEIGHTS).is_file():
+            raise UserError(str(folder), "no lexical prior here", "run `make repro` (or `dvc repro calibrate`) first")
+        arrays: Mapping[str, Floats] = load_file(folder / WEIGHTS)
+        names = read_json(folder / VOCABULARY)
+        labels = [(str(code_type), str(code)) for code_type, code in names["labels"]]
+        return cls(labels, names["features"], arrays["idf"], arrays["vectors"], arrays["output"], arrays["bias"])
+
+
+def fit(
+    texts: Sequence[str],
+    targets: Sequence[int],
+    labels: Sequence[Pair],
+    *,
+    dim: int,
+    epochs: int,
+    learning_rate: float,
+    dropout: float,
+    seed: int,
+    min_count: int = 2,
+    batch: int = 128,
+) -> Prior:
+    """Train a prior; `targets` are places in `labels`. N-grams of fewer than `min_count` texts are left out."""
+    import torch
+    from torch.nn import functional
+
+    present: Counter[str] = Counter()
+    for text in texts:
+        present.update(features(text).keys())
+    vocabulary = sorted(name for name, count in present.items() if count >= min_count)
+    idf = np.array([math.log((1 + len(texts)) / (1 + present[name])) + 1 for name in vocabulary], np.float32)
+    empty = np.zeros((0, dim), np.float32)
+    bag = Prior(labels, vocabulary, idf, empty, empty, np.zeros(0, np.float32)).bag(texts)
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    vectors = torch.nn.EmbeddingBag(len(vocabulary), dim, mode="sum", sparse=True)
+    output = torch.nn.Linear(dim, len(labels))
+    for weight in (vectors.weight, output.weight):
+        torch.nn.init.normal_(weight, 0.0, 0.05, generator=generator)
+    torch.nn.init.zeros_(output.bias)
+    optimizers = [
+        torch.optim.SparseAdam(vectors.parameters(), lr=learning_rate),
+        torch.optim.Adam(output.parameters(), lr=learning_rate),
+    ]
+    index, weight_of = torch.from_numpy(bag.index), torch.from_numpy(bag.weight)
+    target = torch.tensor(targets)
+    per_epoch = max(1, len(texts) // batch)
+    for step in range(epochs * per_epoch):
+        if step % per_epoch == 0:
+            order = torch.randperm(len(texts), generator=generator).numpy()
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / (epochs * per_epoch))
+            optimizer.zero_grad()
+        rows = order[step % per_epoch * batch :][:batch]
+        sizes = bag.start[rows + 1] - bag.start[rows]
+        places = torch.from_numpy(
+            np.repeat(bag.start[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
+        )
+        keep = torch.rand(len(places), generator=generator) >= dropout
+        weight = weight_of[places] * keep / (1 - dropout)
+        hidden = vectors(index[places], torch.from_numpy(np.cumsum(sizes) - sizes), per_sample_weights=weight)
+        functional.cross_entropy(output(hidden), target[rows]).backward()
+        for optimizer in optimizers:
+            optimizer.step()
+    with torch.no_grad():
+        arrays = [part.detach().numpy().copy() for part in (vectors.weight, output.weight, output.bias)]
+    return Prior(labels, vocabulary, idf, *arrays)

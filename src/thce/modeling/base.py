@@ -1,0 +1,78 @@
+"""The model the stages start from: made from scratch, or taken from the hub or a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from thce.errors import UserError
+from thce.modeling import tokenizer as tokenizers
+from thce.settings.modeling import BaseParams
+
+
+def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
+    """A small Llama with random weights from the seed; input and output embeddings are shared."""
+    if params.hidden % params.heads or (params.hidden // params.heads) % 2:
+        raise UserError(
+            "params.yaml: base.heads", f"{params.heads} heads do not divide {params.hidden} into even widths"
+        )
+    torch.manual_seed(seed % 2**32)
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=params.hidden,
+            intermediate_size=params.intermediate,
+            num_hidden_layers=params.layers,
+            num_attention_heads=params.heads,
+            num_key_value_heads=params.heads,
+            max_position_embeddings=params.context,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def pretrained(params: BaseParams) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Model and tokenizer from a local folder or, at a pinned revision, from the hub; made fit for the chat format."""
+    local = Path(params.source).is_dir()
+    if not local and not params.revision:
+        raise UserError(
+            "params.yaml: base.revision", "a hub model needs a pinned revision", "write the commit hash of the model"
+        )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(params.source, revision=params.revision)
+        model = AutoModelForCausalLM.from_pretrained(params.source, revision=params.revision, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise UserError(
+            f"params.yaml: base.source: {params.source}",
+            f"cannot be loaded{offline}: {str(error).splitlines()[0]}",
+            "check the name, the revision and the network",
+        ) from None
+    extended = tokenizers.extend(tokenizer)
+    if len(extended) > model.config.vocab_size:
+        torch.manual_seed(0)
+        model.resize_token_embeddings(len(extended), mean_resizing=True)
+    return model, extended
+
+
+def load(folder: Path | str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A trained model folder; a missing one is a `UserError` that says how to make it."""
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(str(folder), "no trained model here", "run `make repro` (or `dvc repro`) first")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    return model, tokenizer

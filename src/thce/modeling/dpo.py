@@ -1,0 +1,153 @@
+"""Stage 3: direct preference optimisation with TRL's DPOTrainer, from pairs of completions to one prompt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
+from trl import DPOConfig, DPOTrainer
+
+from thce import files
+from thce.errors import UserError
+from thce.modeling import base, chat, checkpoints, fit
+from thce.settings.modeling import Stage3Params
+
+LOGGED = {
+    "loss": "loss",
+    "rewards/margins": "margin",
+    "rewards/accuracies": "accuracy",
+    "logps/chosen": "logps_chosen",
+    "logps/rejected": "logps_rejected",
+    "grad_norm": "grad_norm",
+}
+
+
+def texts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """Pairs as plain text. The prompt is the very text generation starts from; the trainer adds the stop token."""
+    return [
+        {"prompt": chat.prompt_text(row["prompt"]), "chosen": row["chosen"], "rejected": row["rejected"]}
+        for row in rows
+    ]
+
+
+def lengths(tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, str]]) -> list[int]:
+    """Tokens of prompt and longer completion, stop token included, for each pair."""
+    found = []
+    for row in rows:
+        prompt = len(tokenizer.encode(row["prompt"], add_special_tokens=False))
+        sides = [len(chat.encode_completion(tokenizer, row[side])) for side in ("chosen", "rejected")]
+        found.append(prompt + max(sides))
+    return found
+
+
+def train_stage(
+    parent: Path, out: Path, data: Path, settings: Stage3Params, seed: int
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Tune `parent` on `data/train.jsonl` and write the model to `out`; returns the reward curve and the stage's metrics.
+
+    Metrics are taken on held-out pairs (`data/val.jsonl`) before and after: how often the implicit reward prefers the chosen
+    side, its margin, and the log-probabilities of both sides (both can fall while the margin grows).
+    """
+    if len(settings.loss_type) != len(settings.loss_weights):
+        raise UserError(
+            "params.yaml: stage3.loss_weights",
+            f"{len(settings.loss_weights)} weights for {len(settings.loss_type)} losses",
+        )
+    model, tokenizer = base.load(parent)
+    rows = list(files.read_jsonl(data / "train.jsonl"))
+    if not rows:
+        raise UserError(str(data / "train.jsonl"), "holds no pairs", "raise pairs.prompts or pairs.built_share")
+    train = texts(rows)
+    val = texts(list(files.read_jsonl(data / "val.jsonl")))
+    longest = max(lengths(tokenizer, [*train, *val]))
+    if longest > settings.max_length:
+        raise UserError(
+            "params.yaml: stage3.max_length",
+            f"a pair has {longest} tokens, the limit is {settings.max_length}",
+            f"set it to at least {longest}",
+        )
+    train = _order(tokenizer, train, settings, seed)
+
+    mark = checkpoints.fingerprint([asdict(settings), seed, json.dumps(train)], [], parent)
+    run, resume = checkpoints.open_run("stage3", mark)
+    shared = fit.common(
+        fit.Settings(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            micro_batch=settings.micro_batch,
+            learning_rate=settings.learning_rate,
+            warmup=settings.warmup,
+            weight_decay=0.0,
+            max_grad_norm=settings.max_grad_norm,
+            max_length=settings.max_length,
+            save_steps=settings.save_steps,
+            precision=settings.precision,
+        ),
+        run,
+        seed,
+        len(train),
+    )
+    trainer = DPOTrainer(
+        model=model,
+        args=DPOConfig(
+            **shared,
+            beta=settings.beta,
+            loss_type=list(settings.loss_type),
+            loss_weights=list(settings.loss_weights),
+            precompute_ref_log_probs=True,
+        ),
+        train_dataset=Dataset.from_list(train),
+        eval_dataset=Dataset.from_list(val),
+        processing_class=tokenizer,
+        callbacks=[
+            checkpoints.Mark(),
+            fit.Curve({"loss": "loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}, "stage3"),
+        ],
+    )
+    fit.drop_printer(trainer)
+    before = _held_out(trainer.evaluate())
+    if resume:
+        print(f"stage3: going on from {Path(resume).name}", file=sys.stderr, flush=True)
+    trainer.train(resume_from_checkpoint=resume)
+    points = [
+        {"step": entry["step"], **{name: round(float(entry[key]), 4) for key, name in LOGGED.items() if key in entry}}
+        for entry in trainer.state.log_history
+        if "loss" in entry
+    ]
+    metrics = {
+        "pairs": len(rows),
+        "steps": trainer.state.global_step,
+        "longest_pair": longest,
+        "held_out": {"before": before, "after": _held_out(trainer.evaluate())},
+    }
+    fresh, tokenizer = base.load(parent)
+    fresh.load_state_dict(model.state_dict())
+    fit.save(fresh, tokenizer, out, files.read_json(parent / "prompt.json"))
+    checkpoints.close_run(run)
+    return points, metrics
+
+
+def _order(
+    tokenizer: PreTrainedTokenizerBase, train: list[dict[str, str]], settings: Stage3Params, seed: int
+) -> list[dict[str, str]]:
+    """Every epoch's pairs in training order, pairs of like length together."""
+    sizes = lengths(tokenizer, train)
+    indices = fit.schedule(sizes, settings.epochs, settings.batch_size, seed)
+    return [train[index] for index in indices]
+
+
+def _held_out(found: dict[str, float]) -> dict[str, float]:
+    keys = {
+        "eval_rewards/accuracies": "reward_accuracy",
+        "eval_rewards/margins": "reward_margin",
+        "eval_logps/chosen": "logps_chosen",
+        "eval_logps/rejected": "logps_rejected",
+        "eval_loss": "loss",
+    }
+    return {name: round(float(found[key]), 4) for key, name in keys.items() if key in found}

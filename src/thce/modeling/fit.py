@@ -1,0 +1,302 @@
+"""Supervised training with TRL's SFTTrainer: rows in a fixed order, padded little, resumed exactly."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_callback import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from thce import files
+from thce.errors import UserError
+from thce.modeling import checkpoints
+from thce.modeling.runtime import use_bf16
+from thce.seeds import derive
+
+Row = dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one supervised run needs to know; the fields mean what they mean in `thce.settings.modeling.SFTParams`."""
+
+    epochs: float
+    batch_size: int
+    micro_batch: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    max_grad_norm: float
+    max_length: int
+    save_steps: int
+    precision: str
+
+
+def order(lengths: Sequence[int], batch: int, shuffle: random.Random) -> list[int]:
+    """Indices in training order: rows of like length share a batch, batches come in random order.
+
+    Rows are shuffled first and sorted by length within blocks of 64 batches, so that batches differ from epoch to epoch.
+    """
+    indices = list(range(len(lengths)))
+    shuffle.shuffle(indices)
+    block = batch * 64
+    batches: list[list[int]] = []
+    for start in range(0, len(indices), block):
+        part = sorted(indices[start : start + block], key=lambda i: lengths[i])
+        batches.extend(part[i : i + batch] for i in range(0, len(part), batch))
+    full = [one for one in batches if len(one) == batch]
+    rest = [i for one in batches if len(one) < batch for i in one]
+    shuffle.shuffle(full)
+    return [i for one in full for i in one] + rest
+
+
+def schedule(lengths: Sequence[int], epochs: float, batch: int, seed: int) -> list[int]:
+    """Indices of a whole run: each epoch in an order of its own, the last one cut to its fraction (at least one batch)."""
+    indices: list[int] = []
+    number = 0
+    left = epochs
+    while left > 1e-9:
+        sequence = order(lengths, batch, random.Random(derive(seed, "order", number)))
+        indices.extend(sequence if left >= 1 else sequence[: max(batch, round(len(sequence) * left))])
+        left -= 1
+        number += 1
+    return indices
+
+
+def epochs_of(
+    encode: Callable[[int, random.Random], Row], count: int, epochs: float, batch: int, seed: int
+) -> list[Row]:
+    """All rows of a run in order, each epoch encoded anew (`encode(index, random)`), the last one cut to its fraction."""
+    rows: list[Row] = []
+    number = 0
+    left = epochs
+    while left > 1e-9:
+        chop = random.Random(derive(seed, "chop", number))
+        encoded = [encode(index, chop) for index in range(count)]
+        sequence = order(
+            [len(row["input_ids"]) for row in encoded], batch, random.Random(derive(seed, "order", number))
+        )
+        if left < 1:
+            sequence = sequence[: max(batch, round(len(sequence) * left))]
+        rows.extend(encoded[index] for index in sequence)
+        left -= 1
+        number += 1
+    return rows
+
+
+def check_lengths(rows: Sequence[Row], limit: int, stage: str) -> int:
+    """The longest row; raises `UserError` where one is longer than the stage allows, since cutting would lose the answer."""
+    longest = max((len(row["input_ids"]) for row in rows), default=0)
+    if longest > limit:
+        raise UserError(
+            f"params.yaml: {stage}.max_length",
+            f"a row has {longest} tokens, the limit is {limit}",
+            f"set it to at least {longest}",
+        )
+    return longest
+
+
+class Curve(TrainerCallback):
+    """Keeps what the trainer logs, without times, as the rows of a plot; one quiet line per tenth of the run."""
+
+    def __init__(self, names: dict[str, str], title: str) -> None:
+        self.names = names
+        self.title = title
+        self.points: list[dict[str, float]] = []
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        found = {name: float(value) for key, value in (logs or {}).items() if (name := self.names.get(key))}
+        if not found or not state.is_world_process_zero:
+            return
+        for name, value in found.items():
+            if value != value:
+                raise UserError(
+                    self.title, f"{name} is not a number at step {state.global_step}", "lower the learning rate"
+                )
+        self.points.append({"step": state.global_step, **found})
+        tenth = max(1, state.max_steps // 10)
+        before = self.points[-2]["step"] if len(self.points) > 1 else 0
+        if int(before // tenth) != int(state.global_step // tenth):
+            text = "  ".join(f"{name} {value:.4g}" for name, value in found.items())
+            print(f"{self.title}: step {state.global_step}/{state.max_steps}  {text}", file=sys.stderr, flush=True)
+
+
+def drop_printer(trainer: Any) -> None:
+    """Without a terminal the trainer prints every log record as a dict; the curve says the same in fewer lines."""
+    trainer.remove_callback(PrinterCallback)
+
+
+def common(settings: Settings, run: Path, seed: int, rows: int) -> dict[str, Any]:
+    """Arguments every trainer here gets."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    per_step = settings.micro_batch * world
+    if settings.batch_size % per_step:
+        raise UserError(
+            "params.yaml: batch_size",
+            f"{settings.batch_size} is not a multiple of {per_step} (micro batch x processes)",
+        )
+    steps = max(1, rows // settings.batch_size)
+    return {
+        "output_dir": str(run),
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": settings.micro_batch,
+        "per_device_eval_batch_size": settings.micro_batch,
+        "gradient_accumulation_steps": settings.batch_size // per_step,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": round(settings.warmup * steps),
+        "weight_decay": settings.weight_decay,
+        "max_grad_norm": settings.max_grad_norm,
+        "bf16": use_bf16(settings.precision),
+        "use_cpu": not torch.cuda.is_available(),
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        "train_sampling_strategy": "sequential",
+        "logging_steps": max(1, steps // 50),
+        "save_strategy": "steps",
+        "save_steps": settings.save_steps,
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": not sys.stderr.isatty(),
+        "seed": seed % 2**32,
+        "data_seed": seed % 2**32,
+        "max_length": settings.max_length,
+    }
+
+
+def fit(
+    stage: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: list[Row],
+    val: dict[str, list[Row]],
+    settings: Settings,
+    seed: int,
+    start: Path | None,
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Train `model` in place on `rows` in the order given.
+
+    Returns the loss curve and the stage's metrics: rows, tokens, supervised tokens, longest row, steps, final training loss,
+    and the mean loss per supervised token on each set in `val`.
+    """
+    longest = check_lengths(rows, settings.max_length, stage)
+    for part in val.values():
+        check_lengths(part, settings.max_length, stage)
+    run, resume = checkpoints.open_run(stage, checkpoints.fingerprint([asdict(settings), seed], rows, start))
+    arguments = SFTConfig(
+        **common(settings, run, seed, len(rows)),
+        adam_beta2=0.98,
+        pad_to_multiple_of=8,  # few shapes: each new one costs oneDNN a kernel and memory that is never given back
+        packing=False,
+        completion_only_loss="completion_mask" in rows[0],
+    )
+    curve = Curve({"loss": "loss", "grad_norm": "grad_norm"}, stage)
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[checkpoints.Mark(), curve],
+    )
+    drop_printer(trainer)
+    if resume:
+        print(f"{stage}: going on from {Path(resume).name}", file=sys.stderr, flush=True)
+    trainer.train(resume_from_checkpoint=resume)
+    points = _merge(trainer.state.log_history)
+    metrics: dict[str, Any] = {
+        "rows": len(rows),
+        "steps": trainer.state.global_step,
+        "tokens": sum(len(row["input_ids"]) for row in rows),
+        "supervised_tokens": sum(sum(row.get("completion_mask", [1] * len(row["input_ids"]))) for row in rows),
+        "longest_row": longest,
+        "train_loss": round(points[-1]["loss"], 4) if points else None,
+        "val_loss": {name: round(mean_loss(model, part), 4) for name, part in sorted(val.items())},
+    }
+    checkpoints.close_run(run)
+    return points, metrics
+
+
+def _merge(history: list[dict[str, Any]]) -> list[dict[str, float]]:
+    """The curve from the trainer's own history, which a resumed run carries over from its checkpoint."""
+    return [
+        {
+            "step": entry["step"],
+            "loss": round(float(entry["loss"]), 4),
+            "grad_norm": round(float(entry["grad_norm"]), 3),
+        }
+        for entry in history
+        if "loss" in entry
+    ]
+
+
+@torch.no_grad()
+def mean_loss(model: PreTrainedModel, rows: Sequence[Row], batch: int = 64) -> float:
+    """Mean negative log-likelihood in nats per supervised token."""
+    model.eval()
+    total = 0.0
+    count = 0
+    place = next(model.parameters()).device
+    by_length = sorted(rows, key=lambda row: len(row["input_ids"]))
+    for begin in range(0, len(by_length), batch):
+        part = by_length[begin : begin + batch]
+        width = max(len(row["input_ids"]) for row in part)
+        ids = torch.zeros((len(part), width), dtype=torch.long)
+        labels = torch.full((len(part), width), -100)
+        for i, row in enumerate(part):
+            tokens = torch.tensor(row["input_ids"])
+            mask = torch.tensor(row.get("completion_mask", [1] * len(tokens)), dtype=torch.bool)
+            ids[i, : len(tokens)] = tokens
+            labels[i, : len(tokens)] = torch.where(mask, tokens, -100)
+        # right padding and causal attention: no real token ever looks at a pad, so no attention mask is needed
+        logits = model(input_ids=ids.to(place)).logits[:, :-1].float()
+        target = labels[:, 1:].to(place)
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), ignore_index=-100, reduction="sum"
+        )
+        total += float(loss)
+        count += int((target != -100).sum())
+    return total / max(1, count)
+
+
+def save(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, prompts: dict[str, str] | None
+) -> None:
+    """A standard Hugging Face folder: weights as safetensors, tokenizer with its chat template, generation settings; and
+    `prompt.json` with the system prompts the model was trained with: `system` for its own way of answering, `system_direct`
+    for an answer without reasoning. Nothing in it names a time, a path or a run."""
+    stop = tokenizer.eos_token_id
+    model.config.name_or_path = ""
+    model.generation_config.eos_token_id = stop
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.generation_config.bos_token_id = None
+    model.generation_config.do_sample = False
+    model.config.eos_token_id = stop
+    model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.use_cache = True
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    if prompts is not None:
+        files.write_json(folder / "prompt.json", prompts)

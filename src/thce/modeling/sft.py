@@ -1,0 +1,73 @@
+"""Stages 1 and 2: supervised fine-tuning on prompt-completion rows."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from thce import files
+from thce.modeling import base, chat, fit
+from thce.seeds import derive
+from thce.settings.modeling import SFTParams
+
+Messages = list[dict[str, str]]
+
+
+def messages(path: Path, count: int | None = None) -> list[Messages]:
+    """The conversations of a prepared file, the first `count` of them if given."""
+    return [row["messages"] for row in islice(files.read_jsonl(path), count)]
+
+
+def train_stage(
+    stage: str,
+    parent: Path,
+    out: Path,
+    train: list[Messages],
+    val_messages: list[Messages],
+    settings: SFTParams,
+    seed: int,
+) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    """Fine-tune `parent` on the conversations in `train` and write the model to `out`.
+
+    Returns the loss curve and the metrics; validation losses are per supervised token, before and after the stage. The first
+    conversation's system prompt is the model's own; that of the parent stays known as the one for direct answers.
+    """
+    model, tokenizer = base.load(parent)
+    val = [chat.encode(tokenizer, conversation) for conversation in val_messages]
+
+    def encode(index: int, chop: random.Random) -> fit.Row:
+        return chat.encode(tokenizer, train[index], chop, settings.chop)
+
+    rows = fit.epochs_of(encode, len(train), settings.epochs, settings.batch_size, derive(seed, "rows"))
+    before = round(fit.mean_loss(model, val), 4)
+    model.train()
+    points, metrics = fit.fit(
+        stage,
+        model,
+        tokenizer,
+        rows,
+        {"val": val},
+        fit.Settings(
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            micro_batch=settings.micro_batch,
+            learning_rate=settings.learning_rate,
+            warmup=settings.warmup,
+            weight_decay=settings.weight_decay,
+            max_grad_norm=settings.max_grad_norm,
+            max_length=settings.max_length,
+            save_steps=settings.save_steps,
+            precision=settings.precision,
+        ),
+        seed,
+        parent,
+    )
+    metrics["val_loss"] = {"before": before, "after": metrics.pop("val_loss")["val"]}
+    metrics["examples"] = len(train)
+    system = train[0][0]["content"]
+    before_prompts = parent / "prompt.json"
+    direct = files.read_json(before_prompts)["system_direct"] if before_prompts.is_file() else system
+    fit.save(model, tokenizer, out, {"system": system, "system_direct": direct})
+    return points, metrics

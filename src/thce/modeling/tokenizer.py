@@ -1,0 +1,58 @@
+"""A byte-level BPE tokenizer for the small model: short merges, single digits, and the chat template inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from thce.answers import THINK_CLOSE, THINK_OPEN
+from thce.modeling.chat import PAD, START, STOP, TEMPLATE
+
+MARKS = (THINK_OPEN, THINK_CLOSE, "ICD10:", "CPT:", "HCPCS:", "NONE:")
+"""Ordinary added tokens, not special ones: special tokens vanish when a completion is decoded."""
+
+
+def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries.
+
+    Digits stand alone, so a code is spelled and every code can be written; spaces go with the word that follows.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(Regex(r"\n"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - len(MARKS),
+        special_tokens=[PAD, START, STOP],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=STOP,
+        extra_special_tokens=[START],
+        clean_up_tokenization_spaces=False,
+        model_max_length=100_000,
+    )
+    fast.chat_template = TEMPLATE
+    return fast
+
+
+def extend(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """A pretrained tokenizer made fit for this project: think tags as plain tokens, a pad token of its own, our template."""
+    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in (THINK_OPEN, THINK_CLOSE)])
+    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
+        tokenizer.add_special_tokens({"pad_token": PAD})
+    tokenizer.eos_token = STOP
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer

@@ -1,0 +1,265 @@
+"""Build a trace from a narrative, its evidence spans and the code tables; every claim in it is true and checkable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from thce.answers import format_answer, format_completion
+from thce.codes.book import CodeBook, Entry
+from thce.errors import UserError
+from thce.reasoning import grammar, words
+from thce.reasoning.facets import is_other, is_unspecified, thing_cue
+from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASONS
+from thce.reasoning.knowledge import Knowledge, knowledge
+from thce.reasoning.verify import TOKENS_FIRST, TOKENS_MORE, Verdict, count_tokens, verify
+from thce.seeds import derive
+
+_CONTROL = re.compile(r"\n|</?think>|<\|[a-z_]+\|>")
+_NEGATOR = re.compile(r"(?<![\w-])(?:no|not|without|w/o|free of|negative for|non)(?!\w)", re.I)
+_LONG_NOTE = 8
+"""Words of an Excludes1 note above which it is not cited."""
+
+_LABEL = re.compile(r"^(?:[A-Za-z/'’]+ ){0,3}[A-Za-z/'’]+: (?=\w\w)")
+_QUOTE_WORDS = 18
+"""Words of a no-code sentence that are quoted at most."""
+
+
+def trace(row: Mapping[str, Any], book: CodeBook, seed: int) -> str:
+    """The bullets for a row of `data/narratives/`, without think tags; the same seed gives the same wordings.
+
+    One code: evidence, placement, what decides (where the tables and the text give a reason), code. Several: evidence,
+    placement and code for each. None: what the text says of it, and that there is no code. Raises `UserError` for a row
+    whose evidence is not in its narrative or whose code is not in the tables.
+    """
+    facts = knowledge(book)
+    pick = derive(seed, "wording", str(row["id"]))
+    if not row["codes"]:
+        return "\n".join(_none(row, pick))
+    spans = {(item["code_type"], item["code"]): item for item in row["evidence"]}
+    single = len(row["codes"]) == 1
+    lines: list[str] = []
+    for number, item in enumerate(row["codes"]):
+        pair = (item["code_type"], item["code"])
+        if pair not in spans or book.find(*pair) is None:
+            raise UserError(str(row["id"]), f"{pair[1]} has no evidence or is not in the tables")
+        quote = quotable(row["narrative"], spans[pair])
+        lines += _group(row["narrative"], quote, pair, facts, pick + number * 7919, single)
+    return "\n".join(lines)
+
+
+def completion(row: Mapping[str, Any], book: CodeBook, seed: int) -> str:
+    """The whole assistant text for a row: trace in think tags, then the answer lines."""
+    return format_completion(trace(row, book, seed), answer(row, book))
+
+
+def answer(row: Mapping[str, Any], book: CodeBook) -> str:
+    """The answer lines for a row, with the official descriptions."""
+    entries = [entry for item in row["codes"] if (entry := book.find(item["code_type"], item["code"]))]
+    return format_answer([(entry.code_type, entry.code, entry.short_title) for entry in entries])
+
+
+def quotable(narrative: str, span: Mapping[str, Any]) -> str:
+    """The evidence as it can stand on one line of a trace: the longest piece between line breaks and control tokens."""
+    text = narrative[span["start"] : span["end"]]
+    if text != span["text"] or not text:
+        raise UserError(str(span.get("code", "")), "evidence is not where it is said to be", "rebuild data/narratives")
+    return max(_CONTROL.split(text), key=len).strip()
+
+
+def grade(verdict: Verdict) -> str:
+    """`reasoning_quality` of a stage-2 record: high when faithful, medium when only the length fails, else low."""
+    if verdict.faithful:
+        return "high"
+    return "medium" if all(verdict.parts[:-1]) else "low"
+
+
+def _group(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, single: bool) -> list[str]:
+    lines = [grammar.write(EVIDENCE, pick, quote=quote), place(pair, facts, pick // 3, single)]
+    if single:
+        lines += decide(narrative, quote, pair, facts, pick // 11)
+    lines.append(grammar.write(ANSWER, pick // 5 if pick % 4 == 0 else 0, code=pair[1]))
+    return lines
+
+
+def place(pair: tuple[str, str], facts: Knowledge, pick: int, full: bool = True) -> str:
+    """The placement bullet: category with block, the block for a category that is itself billable, or the section."""
+    labels = facts.labels(*pair)
+    category = facts.category(*pair)
+    if pair[0] != "ICD10":
+        label, level = labels[0], "Section"
+    elif category is not None and category.code != pair[1]:
+        name = f"{category.code} {category.short_title}"
+        own = [label for label in labels if label.startswith(name)]  # with each block, alone, with the chapter
+        label, level = (name if not full else own[-1] if pick % 5 == 0 else own[0]), "Category"
+    else:
+        blocks = [label for label in labels if "-" in label.split(" ", 1)[0]]
+        label, level = (blocks[0], "Block") if blocks else (labels[-1], "Chapter")
+    return grammar.write(PLACEMENT, pick // 2, label=label, level=level)
+
+
+def decide(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> list[str]:
+    """The deciding bullets: the most telling true claim, or two where both are stated values (side and encounter)."""
+    found: list[str] = []
+    for line in _candidates(quote, pair, facts, pick):
+        if true_of(narrative, quote, pair, line, facts) and line not in found:
+            found.append(line)
+            if len(found) == 2 or not _is_value(line):
+                break
+    if len(found) == 2 and not _is_value(found[1]):
+        del found[1]
+    return found
+
+
+def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts: Knowledge) -> bool:
+    """Whether one deciding bullet holds, as the verifier judges it in an otherwise plain trace."""
+    entry = facts.book.find(*pair)
+    if entry is None:
+        return False
+    lines = [
+        grammar.write(EVIDENCE, 0, quote=quote),
+        place(pair, facts, 0),
+        line,
+        grammar.write(ANSWER, 0, code=pair[1]),
+    ]
+    text = format_completion("\n".join(lines), format_answer([(*pair, entry.short_title)]))
+    return verify(narrative, text, facts.book).decision
+
+
+def _is_value(line: str) -> bool:
+    bullet = grammar.read(line)
+    return bullet is not None and bullet.kind == "value"
+
+
+def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> Iterator[str]:
+    entry = facts.book.find(*pair)
+    if entry is None:
+        return
+    known = facts.range(*pair)
+    if known:
+        for number in re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3})?(?![\w.])", quote):
+            yield grammar.write("range", pick, quote=number, range=known[0])
+    for value in facts.values(*pair):
+        match = value.cue.search(quote)
+        if match:
+            yield grammar.write("value", pick, value=value.name, quote=match[0])
+    joined = facts.joined(*pair)
+    for preposition, thing in joined:
+        said = stated_thing(quote, preposition, thing)
+        if said:
+            yield grammar.write("value", pick, value=f"{preposition} {thing}", quote=said)
+    tail = ", so unspecified" if is_unspecified(entry.title) and pick % 3 else ""
+    for axis in facts.axes(*pair):
+        yield grammar.write("absent", pick, thing=axis, tail=tail)
+    for preposition, thing in joined:
+        if preposition == "without":
+            yield grammar.write("absent", pick, thing=thing, tail="")
+    if pair[0] == "ICD10" and is_other(entry.title):
+        yield grammar.write("other", pick)
+    yield from _neighbours(quote, pair, facts, pick)
+    for note in sorted(facts.excludes1(*pair)):
+        if len(note.split()) <= _LONG_NOTE and "\n" not in note:
+            yield grammar.write(EXCLUSION, pick, note=note)
+
+
+def stated_thing(quote: str, preposition: str, thing: str) -> str:
+    """The words of the evidence that say a thing is there, or with `without` the words from the negation on."""
+    match = thing_cue(thing).search(quote)
+    if not match:
+        return ""
+    start = match.start()
+    if preposition == "without":
+        before = [negator.start() for negator in _NEGATOR.finditer(quote[:start])]
+        if not before:
+            return ""
+        start = before[-1]
+    return quote[start : match.end()].replace('"', "")
+
+
+_PLAIN = (
+    "alone any before after blood complexity complete each full initial level measured one other per preservative "
+    "prior purpose second single"
+)
+_WEAK = words.roots(_PLAIN)
+"""Title words by which nobody tells two codes apart, though the titles differ in them."""
+
+_NEAR = 0.25
+"""Share of title words in common from which a code of another category is near enough to be named in a decision."""
+
+
+def _neighbours(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> Iterator[str]:
+    """A word that tells the code from its nearest neighbours: one it shares with the text, or one the text lacks."""
+    here = facts.title_roots(*pair)
+    near = [entry for entry in nearest(pair, facts) if _close(pair, entry, facts)]
+    for other in near[:4]:
+        there = facts.title_roots(pair[0], other.code)
+        for match in re.finditer(r"[^\W_]+", quote):
+            told = words.roots(match[0])
+            if told and told <= here - there and len(match[0]) > 2:
+                yield grammar.write("contrast", pick, quote=match[0], other=other.code)
+                break
+    for other in near[:3]:
+        for match in re.finditer(r"[^\W\d_]{4,}", other.title):
+            told = words.roots(match[0])
+            if told and told <= facts.title_roots(pair[0], other.code) - facts.own(*pair) - _WEAK:
+                yield grammar.write("lack", pick, word=match[0].lower(), other=other.code)
+
+
+def _close(pair: tuple[str, str], other: Entry, facts: Knowledge) -> bool:
+    if pair[0] == "ICD10" and pair[1][:3] == other.code[:3]:
+        return True
+    return similarity(pair, other, facts) >= _NEAR
+
+
+def similarity(pair: tuple[str, str], other: Entry, facts: Knowledge) -> float:
+    """Share of the telling title words that two codes have in common, 0 to 1."""
+    own, there = facts.title_roots(*pair) - _WEAK, facts.title_roots(other.code_type, other.code) - _WEAK
+    return len(own & there) / max(1, len(own | there))
+
+
+def nearest(pair: tuple[str, str], facts: Knowledge) -> list[Entry]:
+    """The codes in scope a code is most easily mistaken for: most shared title words first, then by code."""
+    scope = facts.scope_codes
+    found = [entry for entry in facts.family(*pair) if (entry.code_type, entry.code) in scope]
+    return sorted(found, key=lambda entry: (-similarity(pair, entry, facts), entry.code))
+
+
+def _none(row: Mapping[str, Any], pick: int) -> list[str]:
+    reason = row.get("none_reason")
+    if reason not in REASONS:
+        raise UserError(str(row["id"]), f"none_reason is `{reason}`", f"use one of {', '.join(REASONS)}")
+    quotes = list(none_quotes(row["narrative"], reason))
+    if not quotes:
+        raise UserError(str(row["id"]), f"nothing in the narrative says {reason}")
+    lines = [grammar.write(reason, pick + number, quote=quote) for number, quote in enumerate(quotes[:2])]
+    return [*dict.fromkeys(lines), grammar.write(ANSWER, pick // 5 if pick % 4 == 0 else 0, code="none")]
+
+
+def none_quotes(narrative: str, reason: str) -> Iterator[str]:
+    """The sentences that give the reason why a text supports no code."""
+    wanted = REASONS[reason]
+    for start, end in words.sentences(narrative):
+        quote = _CONTROL.split(narrative[start:end])[0].strip()
+        quote = " ".join(quote.split(" ")[:_QUOTE_WORDS])
+        if not words.is_evidence(quote):
+            continue
+        if not wanted:
+            if reason == "administrative":
+                yield quote
+                return
+            if not words.denied_inside(quote):
+                yield _LABEL.sub("", quote)
+                return
+        elif words.says(quote, wanted):
+            yield quote
+
+
+def limit(codes: int) -> int:
+    """Tokens a trace for so many codes may have; see `verify`."""
+    return TOKENS_FIRST + TOKENS_MORE * max(0, codes - 1)
+
+
+def fits(text: str, codes: int) -> bool:
+    """Whether the reasoning of a trace keeps to `limit`."""
+    return count_tokens(text) <= limit(codes)

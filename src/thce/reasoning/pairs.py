@@ -1,0 +1,106 @@
+"""Preference pairs: from the model's own samples where they differ in worth, from built negatives where they do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from thce.codes.book import CodeBook
+from thce.reasoning.negatives import correct
+from thce.reasoning.verify import count_tokens, verify
+from thce.seeds import derive
+
+WRONG, UNFAITHFUL, BROKEN = "wrong", "unfaithful", "broken"
+"""How a sample fails: another answer in good form; the right answer on false claims; no readable or no finished answer.
+In this order of what can be learned from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion of the model and whether it ended its turn."""
+
+    text: str
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sample with its fault, None where it is right, faithful and finished."""
+
+    text: str
+    fault: str | None
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A chosen and a rejected completion. `origin`: `own` (both sampled), `mended` (the built trace against a sample) or
+    `built` (a good sample, or the built trace, against a built negative); `fault` names what is wrong with the rejected."""
+
+    chosen: str
+    rejected: str
+    origin: str
+    fault: str
+
+
+def judge(row: Mapping[str, Any], sample: Sample, book: CodeBook) -> Judged:
+    """What is wrong with a sample, if anything. `row` has `narrative` and the right `codes`."""
+    verdict = verify(row["narrative"], sample.text, book)
+    tokens = count_tokens(sample.text)
+    right = correct(row, sample.text)
+    if right and verdict.faithful and sample.stopped:
+        return Judged(sample.text, None, tokens)
+    if not sample.stopped or not verdict.format:
+        return Judged(sample.text, BROKEN, tokens)
+    return Judged(sample.text, UNFAITHFUL if right else WRONG, tokens)
+
+
+def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | None) -> Pair | None:
+    """The most instructive pair for one prompt.
+
+    `trace` is the built completion, right by construction; `negative` a built negative as (fault, text). Among good samples
+    the shortest is chosen; among bad ones a wrong answer in good form goes before an unfaithful one, before a broken one.
+    """
+    good = sorted((one for one in judged if one.fault is None), key=lambda one: (one.tokens, one.text))
+    bad = sorted(
+        (one for one in judged if one.fault is not None),
+        key=lambda one: ((WRONG, UNFAITHFUL, BROKEN).index(one.fault or BROKEN), one.tokens, one.text),
+    )
+    if bad and good:
+        return Pair(good[0].text, bad[0].text, "own", bad[0].fault or BROKEN)
+    if bad:
+        return Pair(trace, bad[0].text, "mended", bad[0].fault or BROKEN)
+    if negative is not None:
+        return Pair(good[0].text if good else trace, negative[1], "built", negative[0])
+    return None
+
+
+def mix(
+    pairs: Sequence[tuple[str, str, Pair]], built_share: float, max_per_code: int, max_pairs: int, seed: int
+) -> list[tuple[str, Pair]]:
+    """At most `max_pairs` of the (id, first code, pair) triples, in seeded order, the model's own before built ones.
+
+    Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs.
+    """
+    order = list(pairs)
+    Random(derive(seed, "mix")).shuffle(order)
+    per_code: Counter[str] = Counter()
+    taken: list[tuple[str, Pair]] = []
+
+    def take(origins: Sequence[str], limit: int) -> None:
+        for name, code, pair in order:
+            if len(taken) >= limit:
+                return
+            if pair.origin in origins and per_code[code] < max_per_code:
+                per_code[code] += 1
+                taken.append((name, pair))
+
+    take(("own", "mended"), round(max_pairs * (1 - built_share)))
+    own = len(taken)
+    built = round(own * built_share / (1 - built_share)) if built_share < 1 else max_pairs
+    take(("built",), min(max_pairs, own + built))
+    Random(derive(seed, "order")).shuffle(taken)
+    return taken

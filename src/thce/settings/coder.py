@@ -1,0 +1,44 @@
+"""The `coder` section of params.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from thce.settings.knob import knob
+
+
+@dataclass(frozen=True, slots=True)
+class CoderParams:
+    """The whole system: model under the code table, lexical prior, fusion, confidence."""
+
+    section: ClassVar[str] = "coder"
+
+    think: bool = knob()
+    """Whether the model reasons before it answers; without, it answers about five times as fast."""
+    max_new_tokens: int = knob(16)
+    """Longest reasoning in tokens; a longer one is closed by force."""
+    max_codes: int = knob(1, 20)
+    """At most this many codes per narrative."""
+    top_k: int = knob(1, 50)
+    """How many alternatives are given."""
+    beam: int = knob(1)
+    """Branches of the code tree followed per level when every code is scored."""
+    cutoff: float = knob(0, 0.5)
+    """Branches less probable than this are not followed; their mass is spread evenly over the codes below them."""
+    batch_size: int = knob(1)
+    """Narratives decoded at once."""
+    fusion: bool = knob()
+    """Whether the lexical prior takes part; `false` leaves the calibrated model alone."""
+    target_precision: float = knob(0.5, 1)
+    """Answers are `coded` above the confidence at which this share of validation answers was right; others are `review`."""
+    calibration_rows: int = knob(50)
+    """Validation rows the weights and the confidence are fitted on."""
+    prior_dim: int = knob(8)
+    """Width of the prior's n-gram vectors."""
+    prior_epochs: int = knob(1)
+    """Passes over the prior's training texts."""
+    prior_learning_rate: float = knob(0)
+    """Adam's peak learning rate for the prior; it falls to 0 linearly."""
+    prior_dropout: float = knob(0, 0.95)
+    """Share of a text's n-grams left out at each step, so that no single one decides."""

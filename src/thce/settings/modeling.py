@@ -1,0 +1,123 @@
+"""The sections of params.yaml that train models: `base`, `stage1`, `stage2`, `stage3`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from thce.settings.knob import knob
+
+
+@dataclass(frozen=True, slots=True)
+class BaseParams:
+    """Where the model comes from, and for `scratch` its shape and first training."""
+
+    section: ClassVar[str] = "base"
+
+    source: str = knob()
+    """`scratch`: tokenizer and model are made here; else a model on the hub or a local folder."""
+    revision: str | None = knob()
+    """Commit of the hub model; needed with a hub name, so that the run can be repeated."""
+    vocabulary: int = knob(300, 65536)
+    """Entries of the byte-level BPE vocabulary (scratch)."""
+    hidden: int = knob(16)
+    """Width of the model (scratch)."""
+    layers: int = knob(1)
+    """Number of layers (scratch)."""
+    heads: int = knob(1)
+    """Attention heads; must divide `hidden` (scratch)."""
+    intermediate: int = knob(16)
+    """Width of the feed-forward layer (scratch)."""
+    context: int = knob(64)
+    """Longest sequence in tokens (scratch)."""
+    precision: str = knob(choices=("auto", "bf16", "fp32"))
+    """Arithmetic of the matrix products in training. `auto`: bfloat16 where the processor has it, else float32."""
+    epochs: float = knob(0)
+    """Passes over code titles, terms and training phrases before stage 1 (scratch); 0 leaves the weights random."""
+    batch_size: int = knob(1)
+    """Rows per optimizer step."""
+    learning_rate: float = knob(0)
+    """Peak learning rate."""
+    warmup: float = knob(0, 1)
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: float = knob(0)
+    """AdamW weight decay."""
+    chop: float = knob(0, 1)
+    """Probability that a word of the text is tokenized in two pieces."""
+
+
+@dataclass(frozen=True, slots=True)
+class SFTParams:
+    """Supervised fine-tuning with TRL's SFTTrainer."""
+
+    precision: str = knob(choices=("auto", "bf16", "fp32"))
+    """Arithmetic of the matrix products. `auto`: bfloat16 where the processor has it, else float32."""
+    epochs: float = knob(0)
+    """Passes over the stage's examples."""
+    batch_size: int = knob(1)
+    """Rows per optimizer step, over all processes."""
+    micro_batch: int = knob(1)
+    """Rows per forward pass and process; `batch_size` is reached by accumulating gradients."""
+    learning_rate: float = knob(0)
+    """Peak learning rate; the main dial."""
+    warmup: float = knob(0, 1)
+    """Share of the steps over which the learning rate rises."""
+    weight_decay: float = knob(0)
+    """AdamW weight decay."""
+    max_grad_norm: float = knob(0)
+    """Gradients are scaled down to this norm."""
+    chop: float = knob(0, 1)
+    """Probability that a word of the narrative is tokenized in two pieces (subword regularisation)."""
+    max_length: int = knob(16)
+    """Longest row in tokens. A longer row stops the stage: nothing is ever cut silently."""
+    save_steps: int = knob(1)
+    """Steps between checkpoints (outside the outputs; used only to go on after an interruption)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage1Params(SFTParams):
+    """Stage 1: answer only."""
+
+    section: ClassVar[str] = "stage1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage2Params(SFTParams):
+    """Stage 2: reasoning, then the answer."""
+
+    section: ClassVar[str] = "stage2"
+
+    replay: int = knob(0)
+    """Stage-1 examples (answers without reasoning) mixed in, so that the model keeps both ways of answering."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage3Params:
+    """Stage 3: direct preference optimisation with TRL's DPOTrainer."""
+
+    section: ClassVar[str] = "stage3"
+
+    precision: str = knob(choices=("auto", "bf16", "fp32"))
+    """Arithmetic of the matrix products. `auto`: bfloat16 where the processor has it, else float32."""
+    epochs: float = knob(0)
+    """Passes over the pairs."""
+    batch_size: int = knob(1)
+    """Pairs per optimizer step, over all processes."""
+    micro_batch: int = knob(1)
+    """Pairs per forward pass and process."""
+    learning_rate: float = knob(0)
+    """Peak learning rate."""
+    warmup: float = knob(0, 1)
+    """Share of the steps over which the learning rate rises."""
+    beta: float = knob(0)
+    """How strongly the policy is held to the stage-2 model; smaller lets it move further."""
+    loss_type: tuple[str, ...] = knob()
+    """Losses of TRL's DPOTrainer that are added, e.g. `sigmoid` (DPO) and `sft` (likelihood of the chosen side)."""
+    loss_weights: tuple[float, ...] = knob()
+    """One weight per loss."""
+    max_grad_norm: float = knob(0)
+    """Gradients are scaled down to this norm."""
+    max_length: int = knob(16)
+    """Longest prompt with completion, in tokens; a longer one stops the stage."""
+    save_steps: int = knob(1)
+    """Steps between checkpoints."""

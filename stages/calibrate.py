@@ -1,0 +1,85 @@
+"""Calibrate the coder: lexical prior, fusion weights, confidence and review threshold, fitted on validation."""
+
+import _bootstrap
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from thce import files, params
+from thce.codes.book import open as open_book
+from thce.coder import calibrate, fusion, prior
+from thce.coder.coder import Coder, Options
+from thce.coder.decode import most_probable
+from thce.modeling import runtime
+from thce.seeds import derive
+from thce.settings.coder import CoderParams
+
+OUT = "models/coder"
+
+
+def main() -> None:
+    # 1 parameters and model
+    settings = params.load(CoderParams)
+    seed = derive(params.load_scalar("seed"), "calibrate")
+    runtime.start(params.load_scalar("threads"), seed)
+    book = open_book("data/codes")
+    options = Options(
+        settings.max_new_tokens, settings.max_codes, settings.top_k, settings.beam, settings.cutoff, settings.batch_size
+    )
+    coder = Coder.load("models/stage3", book, options=options)
+    labels = [*((entry.code_type, entry.code) for entry in coder.scope), prior.NO_CODE]
+
+    # 2 the prior, from training material alone
+    records = [row for stage in (1, 2, 3) for row in files.read_jsonl(f"data/prepared/stage{stage}/train.jsonl")]
+    texts, targets = calibrate.material(files.read_jsonl("data/prepared/pretrain.jsonl"), records, labels)
+    coder.prior = prior.fit(
+        texts,
+        targets,
+        labels,
+        dim=settings.prior_dim,
+        epochs=settings.prior_epochs,
+        learning_rate=settings.prior_learning_rate,
+        dropout=settings.prior_dropout,
+        seed=derive(seed, "prior"),
+    )
+    coder.prior.save(OUT)
+    coder.prior = prior.Prior.load(OUT)  # what is fitted below is what will be loaded: vectors in half precision
+
+    # 3 what each source says of the validation rows
+    val = list(files.read_jsonl("data/prepared/stage2/val.jsonl"))[: settings.calibration_rows]
+    narratives = [calibrate.narrative_of(row) for row in val]
+    place = {label: i for i, label in enumerate(labels)}
+    gold = [[place[pair] for pair in calibrate.pairs_of(row) if pair in place] or [len(labels) - 1] for row in val]
+    codes = coder.codes()
+    direct, _ = coder.decoder.scores([coder.prompt(text, False) for text in narratives], codes, options.beam, options.cutoff)
+    answers = coder.decoder.constrained(
+        [coder.prompt(text, True) for text in narratives],
+        codes,
+        most_probable,
+        think=True,
+        max_reasoning=options.max_reasoning,
+        max_codes=1,
+        beam=options.beam,
+        cutoff=options.cutoff,
+    )
+    think = np.stack([answer.lines[0].scores for answer in answers])
+    lexical = coder.prior_scores(narratives, codes)
+
+    # 4 fit both ways of answering
+    result: dict[str, Any] = {"params": asdict(options)}
+    metrics: dict[str, Any] = {"prior": {"texts": len(texts), "features": len(coder.prior.vocabulary)}}
+    for mode, model in (("think", think), ("direct", direct)):
+        every = {fusion.MODEL: model, fusion.DIRECT: direct, fusion.PRIOR: lexical}
+        sources = {name: every[name] for name in calibrate.source_names(mode == "think", settings.fusion)}
+        fitted = calibrate.fit_mode(sources, gold, settings.target_precision)
+        result[mode] = asdict(fitted.fusion)
+        metrics[mode] = fitted.metrics
+
+    # 5 outputs
+    files.write_json(f"{OUT}/{fusion.SETTINGS}", result)
+    files.write_json("metrics/calibrate.json", metrics)
+
+
+if __name__ == "__main__":
+    _bootstrap.run(main)

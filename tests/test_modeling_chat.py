@@ -1,0 +1,100 @@
+"""One chat format: what is trained is what is generated from, and only the completion carries loss."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from thce.answers import format_answer, format_completion
+from thce.modeling import chat, tokenizer
+
+pytestmark = pytest.mark.unit
+
+ANSWER = format_answer([("ICD10", "J20.9", "Acute bronchitis, unspecified")])
+MESSAGES = [
+    {"role": "system", "content": "Give the billing codes."},
+    {"role": "user", "content": "Patient presents with acute bronchitis, T 38.2, coughing since 12 days."},
+    {"role": "assistant", "content": format_completion('- Documented: "acute bronchitis"\n- Code: J20.9', ANSWER)},
+]
+
+
+@pytest.fixture(scope="module")
+def tok() -> PreTrainedTokenizerFast:
+    texts = [chat.prompt_text(MESSAGES[:-1]) + MESSAGES[-1]["content"], "chest pain, cough and fever for 3 days"] * 4
+    return tokenizer.train(texts, 400)
+
+
+def test_the_prompt_is_an_exact_prefix_of_the_training_row(tok: PreTrainedTokenizerFast) -> None:
+    row = chat.encode(tok, MESSAGES)
+    prompt = chat.encode_prompt(tok, MESSAGES[:-1])
+    assert row["input_ids"][: len(prompt)] == prompt
+
+
+def test_rows_made_in_two_parts_equal_the_text_tokenized_whole(tok: PreTrainedTokenizerFast) -> None:
+    whole = chat.prompt_text(MESSAGES[:-1]) + MESSAGES[-1]["content"] + chat.STOP
+    assert chat.encode(tok, MESSAGES)["input_ids"] == tok.encode(whole, add_special_tokens=False)
+
+
+def test_the_saved_template_renders_the_same_prompt(tok: PreTrainedTokenizerFast) -> None:
+    rendered = tok.apply_chat_template(MESSAGES[:-1], tokenize=False, add_generation_prompt=True)
+    assert rendered == chat.prompt_text(MESSAGES[:-1])
+    full = tok.apply_chat_template(MESSAGES, tokenize=False)
+    assert full.startswith(rendered) and full == rendered + MESSAGES[-1]["content"] + chat.STOP + "\n"
+
+
+def test_the_loss_mask_is_the_completion_with_its_stop_token(tok: PreTrainedTokenizerFast) -> None:
+    row = chat.encode(tok, MESSAGES)
+    supervised = [token for token, on in zip(row["input_ids"], row["completion_mask"], strict=True) if on]
+    assert tok.decode(supervised) == MESSAGES[-1]["content"] + chat.STOP
+    assert supervised[-1] == chat.stop_id(tok)
+    assert row["completion_mask"] == sorted(row["completion_mask"])
+
+
+def test_pad_and_stop_are_different_tokens(tok: PreTrainedTokenizerFast) -> None:
+    assert tok.pad_token_id != tok.eos_token_id == chat.stop_id(tok)
+
+
+def test_think_tags_survive_decoding_without_special_tokens(tok: PreTrainedTokenizerFast) -> None:
+    ids = chat.encode_completion(tok, MESSAGES[-1]["content"])
+    assert tok.decode(ids, skip_special_tokens=True) == MESSAGES[-1]["content"]
+    assert tok.convert_tokens_to_ids("<think>") in ids
+
+
+@pytest.mark.parametrize("token", [chat.START, chat.STOP, chat.PAD, "<think>", "</think>"])
+def test_control_tokens_in_a_narrative_are_plain_text(tok: PreTrainedTokenizerFast, token: str) -> None:
+    clean = chat.encode_prompt(tok, MESSAGES[:-1])
+    messages = [MESSAGES[0], {"role": "user", "content": f"chest pain {token} cough"}]
+    ids = chat.encode_prompt(tok, messages)
+    count = tok.convert_tokens_to_ids(token)
+    assert ids.count(count) == clean.count(count)
+
+
+def test_codes_are_spelled_with_single_digits(tok: PreTrainedTokenizerFast) -> None:
+    pieces = tok.convert_ids_to_tokens(tok.encode(" E11.65", add_special_tokens=False))
+    assert len(pieces) >= 5 and sum(piece.isdigit() for piece in pieces) == 4
+
+
+def test_cutting_words_changes_the_pieces_and_never_the_text(tok: PreTrainedTokenizerFast) -> None:
+    text = MESSAGES[1]["content"]
+    assert "".join(chat.cut(text, random.Random(1), 1.0)) == text
+    plain = chat.encode(tok, MESSAGES)
+    cut = chat.encode(tok, MESSAGES, random.Random(1), 1.0)
+    assert cut["input_ids"] != plain["input_ids"]
+    assert tok.decode(cut["input_ids"]) == tok.decode(plain["input_ids"])
+    assert cut == chat.encode(tok, MESSAGES, random.Random(1), 1.0)
+
+
+def test_any_text_is_read_and_written_back(tok: PreTrainedTokenizerFast) -> None:
+    for text in ("Ménière's disease ≥ 3 µg 😀", "a\tb\n\nc  d", "0.5 mg q12h x10d"):
+        assert tok.decode(tok.encode(text, add_special_tokens=False)) == text
+
+
+def test_tokenizer_is_the_same_twice_and_survives_saving(tok: PreTrainedTokenizerFast, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from transformers import AutoTokenizer
+
+    tok.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert chat.encode(again, MESSAGES) == chat.encode(tok, MESSAGES)
+    assert again.chat_template == chat.TEMPLATE

@@ -1,0 +1,143 @@
+"""The pipeline as a user runs it, at smoke size, in clones of this checkout: complete, repeatable to the byte, and lazy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from thce import params
+
+pytestmark = pytest.mark.pipeline
+
+STAGES = (
+    "codes",
+    "narratives",
+    "prepare",
+    "base",
+    "stage1",
+    "stage2",
+    "pairs",
+    "stage3",
+    "calibrate",
+    "baselines",
+    "evaluate",
+    "report",
+)
+
+
+def clone(root: Path, target: Path) -> Path:
+    """A repository with the files of this checkout that Git tracks or would track, at the smoke profile."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (root / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / name, target / name)
+    shutil.copyfile(root / "configs" / "smoke.yaml", target / "params.yaml")
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "clone"],
+    ):
+        subprocess.run(["git", *command], cwd=target, check=True)
+    return target
+
+
+def dvc(folder: Path, *arguments: str, code: int = 0, **environment: str) -> str:
+    """Run dvc with this interpreter's environment first on the path; returns what it printed."""
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **environment}
+    env.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], cwd=folder, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = clone(Path(__file__).resolve().parent.parent, tmp_path_factory.mktemp("first"))
+    dvc(folder, "repro")
+    return folder
+
+
+def test_every_stage_leaves_its_outputs_and_metrics(first: Path) -> None:
+    assert dvc(first, "status").strip().endswith("up to date.")
+    metrics = json.loads((first / "metrics" / "evaluate.json").read_text(encoding="utf-8"))
+    assert metrics
+    for name in ("stage1", "stage2", "stage3"):
+        assert (first / "models" / name / "model.safetensors").is_file()
+    assert not (first / ".checkpoints").exists() or not list((first / ".checkpoints").glob("*/*/checkpoint-*"))
+
+
+def test_outputs_name_no_path_of_the_machine(first: Path) -> None:
+    here = str(first)
+    for path in sorted(first.rglob("*")):
+        if (
+            path.is_file()
+            and ".git" not in path.parts
+            and ".dvc" not in path.parts
+            and path.stat().st_size < 50_000_000
+        ):
+            assert here.encode() not in path.read_bytes(), path
+
+
+def test_a_second_clone_gives_the_same_bytes(first: Path, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    second = clone(root, tmp_path / "another name")
+    dvc(second, "repro", PYTHONHASHSEED="4711", TZ="Pacific/Auckland", LC_ALL="C", HOME=str(tmp_path))
+    assert (second / "dvc.lock").read_bytes() == (first / "dvc.lock").read_bytes()
+    for path in sorted((first / "metrics").rglob("*")):
+        if path.is_file():
+            assert (second / path.relative_to(first)).read_bytes() == path.read_bytes(), path
+
+
+def test_nothing_runs_twice(first: Path) -> None:
+    begin = time.monotonic()
+    printed = dvc(first, "repro")
+    assert "Running stage" not in printed and "up to date" in printed
+    assert time.monotonic() - begin < 15  # 1.5 s on an idle machine; tests share theirs
+
+
+def test_an_experiment_runs_only_what_depends_on_it(first: Path) -> None:
+    printed = dvc(first, "exp", "run", "-S", "stage3.beta=0.3")
+    ran = [line.split("'")[1] for line in printed.splitlines() if line.startswith("Running stage '")]
+    assert ran == ["stage3", "calibrate", "evaluate", "report"]
+    assert "stage3" in dvc(first, "metrics", "diff")
+    assert params.read_yaml(first / "params.yaml")["stage3"]["beta"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (("params.yaml", "seed: ", "sed: 1\nseed: "), None),
+        (("params.yaml", "  cpt: demo", "  cpt: demo\n  cptt: 1"), "codes: cptt: unknown key"),
+        (("params.yaml", "  cpt: demo", "  cpt: 7"), "codes.cpt: must be text"),
+    ],
+)
+def test_a_bad_parameter_stops_with_one_line(first: Path, edit: tuple[str, str, str], fault: str | None) -> None:
+    name, old, new = edit
+    path = first / name
+    before = path.read_text(encoding="utf-8")
+    assert old in before
+    path.write_text(before.replace(old, new, 1), encoding="utf-8")
+    try:
+        done = subprocess.run([sys.executable, "stages/codes.py"], cwd=first, capture_output=True, text=True)
+        if fault is None:
+            assert done.returncode == 0  # a stage sees its own section alone; `thce params check` sees the whole file
+        else:
+            assert done.returncode == 2 and fault in done.stderr and "Traceback" not in done.stderr
+            assert len(done.stderr.strip().splitlines()) == 1
+    finally:
+        path.write_text(before, encoding="utf-8")
