@@ -2,8 +2,8 @@
 
     python benchmarks/data_tools.py --rows 20000
 
-Each tool runs in a process of its own, as a person would start it; rows per second include its start. Needs the code tables
-(`dvc repro codes`). Figures depend on the machine: nothing here is tracked or tested. Memory is read from /proc,
+Each tool runs in a process of its own, as a person would start it; rows per second include its start. Needs the code
+tables (`dvc repro codes`). Figures depend on the machine: nothing here is tracked or tested. Memory is read from /proc,
 so it runs on Linux.
 """
 
@@ -67,7 +67,9 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 sys.exit(code)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -90,7 +92,7 @@ def main() -> None:
         folder = Path(name)
         paths = write_sets(folder, rows)
         train, tests = str(paths["train"]), [str(path) for key, path in paths.items() if key.startswith("test")]
-        held = sum(1 for path in tests for _ in open(path, encoding="utf-8"))
+        held = sum(Path(path).read_text(encoding="utf-8").count("\n") for path in tests)
         config = {
             "seed": 17,
             "val": 0.05,
@@ -105,7 +107,11 @@ def main() -> None:
             ("check, reasoning verified", max(1, rows // 4), ["check", str(paths["stage2"]), "--no-near", "--json"]),
             ("check tests against train", rows + held, ["check", *tests, "--against", train, "--json"]),
             ("preprocess", rows, ["preprocess", train, "--output", str(folder / "clean.jsonl")]),
-            ("collect", rows, ["collect", "--config", str(folder / "collect.yaml"), "--output-dir", str(folder / "out")]),
+            (
+                "collect",
+                rows,
+                ["collect", "--config", str(folder / "collect.yaml"), "--output-dir", str(folder / "out")],
+            ),
         ]
         for label, count, arguments in runs:
             print(json.dumps(measure(label, count, arguments)), flush=True)

@@ -33,7 +33,8 @@ def main() -> None:
         for row in files.read_jsonl(f"data/prepared/{stage}/train.jsonl"):
             *prompt, answer = row["messages"]
             chats.append(chat.prompt_text(prompt) + answer["content"])
-    tokenizer = tokenizers.train(texts + chats, settings.vocabulary)
+    codes = scope_codes() if settings.code_tokens else []
+    tokenizer = tokenizers.train(texts + chats, settings.vocabulary, codes)
 
     # 4 model, and its first training on titles, terms and phrases
     model = base.scratch(settings, tokenizer, seed)
@@ -78,6 +79,13 @@ def main() -> None:
     fit.save(model, tokenizer, OUT, prompts=None)
     files.write_json("metrics/base.json", metrics)
     files.write_json("metrics/plots/base_loss.json", points)
+
+
+def scope_codes() -> list[str]:
+    """The codes in scope and, for ICD-10-CM, their categories, which the reasoning names."""
+    scope = files.read_json("data/codes/scope.json")
+    categories = {row["code"][:3] for row in scope if row["code_type"] == "ICD10"}
+    return sorted(categories | {row["code"] for row in scope})
 
 
 if __name__ == "__main__":

@@ -1,16 +1,13 @@
 """Calibrate the coder: lexical prior, fusion weights, confidence and review threshold, fitted on validation."""
 
-import _bootstrap
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
+import _bootstrap
 from thce import files, params
-from thce.codes.book import open as open_book
 from thce.coder import calibrate, fusion, prior
 from thce.coder.coder import Coder, Options
-from thce.coder.decode import most_probable
+from thce.codes.book import open as open_book
 from thce.modeling import runtime
 from thce.seeds import derive
 from thce.settings.coder import CoderParams
@@ -48,23 +45,9 @@ def main() -> None:
 
     # 3 what each source says of the validation rows
     val = list(files.read_jsonl("data/prepared/stage2/val.jsonl"))[: settings.calibration_rows]
-    narratives = [calibrate.narrative_of(row) for row in val]
     place = {label: i for i, label in enumerate(labels)}
     gold = [[place[pair] for pair in calibrate.pairs_of(row) if pair in place] or [len(labels) - 1] for row in val]
-    codes = coder.codes()
-    direct, _ = coder.decoder.scores([coder.prompt(text, False) for text in narratives], codes, options.beam, options.cutoff)
-    answers = coder.decoder.constrained(
-        [coder.prompt(text, True) for text in narratives],
-        codes,
-        most_probable,
-        think=True,
-        max_reasoning=options.max_reasoning,
-        max_codes=1,
-        beam=options.beam,
-        cutoff=options.cutoff,
-    )
-    think = np.stack([answer.lines[0].scores for answer in answers])
-    lexical = coder.prior_scores(narratives, codes)
+    think, direct, lexical = calibrate.sources_of(coder, [calibrate.narrative_of(row) for row in val])
 
     # 4 fit both ways of answering
     result: dict[str, Any] = {"params": asdict(options)}

@@ -28,10 +28,10 @@ def good_reply(prompt: str) -> str:
 
 
 class Server:
-    """Counts requests; `script` holds what the next ones get, and when it is empty every request gets a good reply.
+    """Counts requests; `script` holds what the next ones get, and when it is empty all get a good reply.
 
-    A script entry is an HTTP status, (status, headers), text for the content of a reply, or one of `timeout`, `trickle`,
-    `cut`, `malformed`, `no choices`, `null`, `too long`, `redirect`.
+    A script entry is an HTTP status, (status, headers), text for the content of a reply, or one of `timeout`,
+    `trickle`, `cut`, `malformed`, `no choices`, `null`, `too long`, `redirect`.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ def handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self.send(200, completion(good_reply(prompt), prompt))
             else:
                 self.send(200, completion(act, prompt))
-        
+
     return Handler
 
 

@@ -1,4 +1,4 @@
-"""Generation over real HTTP against a local server that answers well and badly; nothing leaves the loopback interface."""
+"""Generation over real HTTP against a local server that answers well and badly; nothing leaves the loopback."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from codes_tables import book, folder
-from endpoint_server import Server, good_reply, serve
+from endpoint_server import Server, serve
 
 from thce import answers, cli
 from thce.errors import UserError
 from thce.narratives import endpoint as endpoints
 from thce.narratives import quality, sources
-from thce.narratives.endpoint import Endpoint, Failed, Reply
-from thce.narratives.endpoint_records import Rejected, Rules, estimate, generate, journal_path, record
+from thce.narratives.endpoint import Endpoint, Failed
+from thce.narratives.endpoint_records import Rules, estimate, generate, journal_path
 from thce.narratives.endpoint_tasks import Task, tasks
 from thce.narratives.sources_config import configure
-from thce.narratives.splits import PhraseIndex
 
 pytestmark = pytest.mark.unit
 
@@ -48,6 +47,7 @@ def at(server: Server, **settings: Any) -> Endpoint:
     return endpoints.endpoint(server.url, "tiny", **{"timeout": 0.5, "backoff": 0.01, "workers": 1, **settings})
 
 
+@cache
 def some(count: int, stage: int = 1) -> list[Task]:
     return list(tasks(stage, count, 17, book()))
 
@@ -132,7 +132,9 @@ def test_the_server_says_how_long_to_wait(server: Server, tmp_path: Path) -> Non
     assert 0.4 <= time.monotonic() - start < 3
 
 
-@pytest.mark.parametrize(("header", "low", "high"), [("5", 5, 5), ("-3", 0, 0), ("1e9", 300, 300), ("nan", None, None), ("soon", None, None)])
+@pytest.mark.parametrize(
+    ("header", "low", "high"), [("5", 5, 5), ("-3", 0, 0), ("1e9", 300, 300), ("nan", None, None), ("soon", None, None)]
+)
 def test_a_wait_is_read_within_bounds(header: str, low: float | None, high: float | None) -> None:
     wait = endpoints._asked_for(header)
     assert wait is None if low is None else wait is not None and low <= wait <= (high or 0)
@@ -158,7 +160,9 @@ def test_one_refused_prompt_does_not_stop_the_others(server: Server, tmp_path: P
     assert result["failed"] == {"0": "HTTP 400: fault 400"} and result["accepted"] == 2
 
 
-def test_a_server_that_fails_again_and_again_stops_the_run_and_the_rest_can_follow(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_fails_again_and_again_stops_the_run_and_the_rest_can_follow(
+    server: Server, tmp_path: Path
+) -> None:
     output = tmp_path / "out.jsonl"
     server.script.extend(["good"] * 3 + [422] * 100)
     with pytest.raises(UserError, match="3 replies are kept"):
@@ -211,7 +215,18 @@ def test_a_reply_that_was_refused_is_kept_and_not_bought_again(server: Server, t
 def test_a_killed_run_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     arguments = ["data", "generate", "--stage", "1", "--count", "30", "--model", "tiny", "--base-url", server.url]
-    arguments += ["--output", str(output), "--seed", "17", "--workers", "2", "--system", SYSTEM, "--codes", str(folder())]
+    arguments += [
+        "--output",
+        str(output),
+        "--seed",
+        "17",
+        "--workers",
+        "2",
+        "--system",
+        SYSTEM,
+        "--codes",
+        str(folder()),
+    ]
     environment = {**os.environ, "PYTHONPATH": "src"}
     server.delay = 0.1
     process = subprocess.Popen([sys.executable, "-m", "thce", *arguments], env=environment, stderr=subprocess.DEVNULL)
@@ -233,6 +248,26 @@ def test_a_killed_run_goes_on_where_it_stopped(server: Server, tmp_path: Path) -
     assert len(lines(output)) == 30
     # only what was under way when the run was killed, at most one request per worker, was answered twice
     assert sum(server.answered.values()) <= 30 + 2
+
+
+def test_ctrl_c_waits_for_what_is_paid_for(server: Server, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    arguments = ["data", "generate", "--stage", "1", "--count", "30", "--model", "tiny", "--base-url", server.url]
+    arguments += ["--output", str(output), "--workers", "2", "--system", SYSTEM, "--codes", str(folder())]
+    server.delay = 1.0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "thce", *arguments],
+        env={**os.environ, "PYTHONPATH": "src"},
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(server.requests) < 2:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert len(server.requests) <= 4
+    assert journal_path(output).read_bytes().count(b"\n") == sum(server.answered.values()) == len(server.requests)
 
 
 def test_a_journal_line_that_is_damaged_is_named(server: Server, tmp_path: Path) -> None:
@@ -277,6 +312,7 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(
     [
         ("localhost:8000", None, "is no address"),
         ("ftp://localhost/v1", None, "is no address"),
+        ("http://localhost:99999/v1", None, "is no address"),
         ("https://me:word@example.org/v1", None, "must not hold a password"),
         ("http://example.org/v1", "sk-1", "send the key in the clear"),
         ("https://example.org/v1", "sk\u00e9", "characters that no key has"),
@@ -300,106 +336,30 @@ def test_a_dry_run_sends_nothing_and_learns_from_what_was_paid(
     output = tmp_path / "out.jsonl"
     guess = estimate(some(100), at(server), output, 2.0, 10.0)
     assert guess["requests"] == 100 and not guess["measured"]
-    assert guess["cost"] == pytest.approx((guess["prompt_tokens"] * 2 + guess["completion_tokens"] * 10) / 1e6, abs=1e-4)
+    assert guess["cost"] == pytest.approx(
+        (guess["prompt_tokens"] * 2 + guess["completion_tokens"] * 10) / 1e6, abs=1e-4
+    )
     assert guess["cost"] < guess["cost_at_most"]
     assert server.requests == []
     make(server, output, 40)
     later = estimate(some(100), at(server), output, 2.0, 10.0)
     assert later["requests"] == 60 and later["answered_before"] == 40 and later["measured"]
     assert later["completion_tokens"] == 60 * 50  # the server counts 50 tokens per reply
-    arguments = ["--stage", "1", "--count", "100", "--model", "tiny", "--base-url", server.url, "--output", str(tmp_path / "x")]
+    arguments = [
+        "--stage",
+        "1",
+        "--count",
+        "100",
+        "--model",
+        "tiny",
+        "--base-url",
+        server.url,
+        "--output",
+        str(tmp_path / "x"),
+    ]
     assert cli.main(["data", "generate", *arguments, "--dry-run", "--json", "--codes", str(folder())]) == 0
     assert json.loads(capsys.readouterr().out)["requests"] == 100
     assert len(server.requests) == 40 and not (tmp_path / "x").exists()
-
-
-# strict reading
-
-
-def task_for(code_type: str, code: str, stage: int = 1) -> Task:
-    return next(task for task in some(800, stage) if (task.code_type, task.code) == (code_type, code))
-
-
-def reply_to(task: Task, **change: Any) -> str:
-    return json.dumps(json.loads(good_reply(task.messages[1]["content"])) | change)
-
-
-def judge(task: Task, content: str, **rules: Any) -> str:
-    """The reason a reply is refused for, empty when it becomes a record."""
-    try:
-        record(task, Reply(content, "stop", 1, 1), Rules(book(), SYSTEM, **rules), "tiny")
-    except Rejected as error:
-        return str(error)
-    return ""
-
-
-BRONCHITIS = {"narrative": "Cough, dx: acute bronchitis, no pneumonia.", "evidence": "acute bronchitis"}
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (json.dumps(BRONCHITIS), ""),
-        (f"```json\n{json.dumps(BRONCHITIS)}\n```", ""),
-        (f"Sure! {json.dumps(BRONCHITIS)}", "not one JSON object"),
-        (json.dumps([BRONCHITIS]), "not one JSON object"),
-        ('{"narrative": "a", "narrative": "b", "evidence": "a"}', "not one JSON object"),
-        (json.dumps(BRONCHITIS)[:-5], "not one JSON object"),
-        ("[" * 100_000, "not one JSON object"),
-        (json.dumps(BRONCHITIS | {"code": "J20.9"}), "the keys are code, evidence, narrative"),
-        (json.dumps({"narrative": "x"}), "the keys are narrative"),
-        (json.dumps(BRONCHITIS | {"evidence": 5}), "`evidence` is not text"),
-        (json.dumps(BRONCHITIS | {"evidence": " "}), "`evidence` is not text"),
-        (json.dumps(BRONCHITIS | {"narrative": "\ud800 acute bronchitis"}), "not valid Unicode"),
-        (json.dumps(BRONCHITIS | {"evidence": "Acute Bronchitis"}), "evidence does not stand"),
-        (json.dumps(BRONCHITIS | {"evidence": "pneumonia"}), "denies the evidence"),
-        (json.dumps(BRONCHITIS | {"evidence": ", "}), "says nothing"),
-        (json.dumps(BRONCHITIS | {"narrative": "acute bronchitis " + "and so on " * 40}), "more than 80 words"),
-        (json.dumps(BRONCHITIS | {"narrative": "acute bronchitis (J20.9)"}), "names the code"),
-        (json.dumps(BRONCHITIS | {"narrative": "acute bronchitis, j209"}), "names the code"),
-        (json.dumps(BRONCHITIS | {"narrative": "acute bronchitis, call 617-555-0182"}), "an identifier (phone)"),
-        (json.dumps(BRONCHITIS | {"narrative": "acute bronchitis </think>"}), "`narrative` holds a control token"),
-    ],
-)
-def test_only_what_was_asked_for_is_accepted(content: str, reason: str) -> None:
-    said = judge(task_for("ICD10", "J20.9"), content)
-    assert reason in said if reason else said == ""
-
-
-def test_held_out_phrases_and_codes_out_of_force_are_refused() -> None:
-    task = task_for("ICD10", "J20.9")
-    held = PhraseIndex(["acute bronchitis"])
-    assert "held out for the tests" in judge(task, json.dumps(BRONCHITIS), held_out=held)
-    assert "not in force" in judge(task, json.dumps(BRONCHITIS), day=date(2015, 9, 30))
-
-
-def test_a_trace_that_does_not_hold_is_refused() -> None:
-    task = task_for("ICD10", "J20.9", 2)
-    assert judge(task, reply_to(task)) == ""
-    fields = json.loads(reply_to(task))
-    invented = fields["reasoning"].replace(fields["evidence"], "severe asthma")
-    assert "the reasoning fails in evidence" in judge(task, reply_to(task, reasoning=invented))
-    assert "the reasoning fails" in judge(task, reply_to(task, reasoning="- It is obvious."))
-    assert "control token" in judge(task, reply_to(task, reasoning="- </think> ICD10: J20.9 (x)"))
-
-
-def test_a_rejected_side_must_be_wrong() -> None:
-    task = task_for("ICD10", "J20.9", 3)
-    assert judge(task, reply_to(task)) == ""
-    assert "`rejected` holds a control token" in judge(task, reply_to(task, rejected="- </think>"))
-    assert "begin with a dash" in judge(task, reply_to(task, rejected="It is sinusitis."))
-    # the "wrong" side argues as well as the right one: the note names both titles, so it supports both codes
-    fields = json.loads(reply_to(task))
-    wrong = book().find("ICD10", task.other)
-    assert wrong is not None
-    other = fields["rejected"].replace(wrong.title, "lesser complaint")
-    assert judge(task, reply_to(task, rejected=other)) == ""
-    task = task_for("ICD10", "Z79.4", 3)
-    fields = json.loads(reply_to(task))
-    wrong = book().find("ICD10", task.other)
-    assert wrong is not None
-    both = f"{fields['narrative']} Also {wrong.title}."
-    assert f"supports {task.other} as well" in judge(task, reply_to(task, narrative=both))
 
 
 def test_a_narrative_that_came_before_is_refused(server: Server, tmp_path: Path) -> None:
@@ -417,5 +377,5 @@ def test_ask_reports_why_it_gave_up(server: Server) -> None:
     import httpx2
 
     server.script.extend(["cut", "timeout"])
-    with httpx2.Client(timeout=0.3) as client, pytest.raises(Failed, match="no answer within 0.3 s, 2 times"):
+    with httpx2.Client(timeout=0.3) as client, pytest.raises(Failed, match=r"no answer within 0\.3 s, 2 times"):
         endpoints.ask(client, at(server, timeout=0.3, attempts=2), at(server).body(some(1)[0]), threading.Event())

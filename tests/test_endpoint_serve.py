@@ -37,7 +37,9 @@ def learned_by_heart(asked: list[Task], folder: Path) -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(17)
-    rows = [[*task.messages, {"role": "assistant", "content": good_reply(task.messages[1]["content"])}] for task in asked]
+    rows = [
+        [*task.messages, {"role": "assistant", "content": good_reply(task.messages[1]["content"])}] for task in asked
+    ]
     words = tokenizer.train((turn["content"] for row in rows for turn in row for _ in range(2)), 700)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -81,7 +83,9 @@ def served(tmp_path: Path) -> Iterator[tuple[str, str, list[Task]]]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
     log = tmp_path / "serve.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"})
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        )
     try:
         deadline = time.monotonic() + SECONDS
         while True:

@@ -98,3 +98,11 @@ def test_tokenizer_is_the_same_twice_and_survives_saving(tok: PreTrainedTokenize
     again = AutoTokenizer.from_pretrained(tmp_path)
     assert chat.encode(again, MESSAGES) == chat.encode(tok, MESSAGES)
     assert again.chat_template == chat.TEMPLATE
+
+
+def test_codes_in_scope_are_one_token_where_they_stand_alone() -> None:
+    tok = tokenizer.train(["ICD10: J20.9 (Acute bronchitis) and J20 and 99213 cough"] * 9, 320, ["J20.9", "J20", "99213"])
+    for text in ("ICD10: J20.9 (Acute bronchitis)", "- Code: J20.9\n", "99213, J20."):
+        assert tok.decode(tok.encode(text, add_special_tokens=False), skip_special_tokens=True) == text
+    assert "J20.9" in tok.tokenize("Code: J20.9\n") and "J20" in tok.tokenize("J20 Acute")
+    assert "J20.9" not in tok.tokenize("J20.91") and "99213" not in tok.tokenize("call 5599213")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thce import cli
 from thce.errors import UserError
 from thce.narratives import preprocess_identifiers
 from thce.narratives.preprocess import abbreviations, clean, clean_row, keep_sections, sections
@@ -30,7 +31,7 @@ TEXTS = st.text(
         ("a\r\nb\rc", "a\nb\nc"),
         ("a \n\n \n\n\n b", "a\n\nb"),
         ("no\u00a0break, zero\u200bwidth, soft\u00adhyphen", "no break, zerowidth, softhyphen"),
-        ("patient\u2019s \u201cbad\u201d cough \u2013 worse\u2026", "patient's \"bad\" cough - worse..."),
+        ("patient\u2019s \u201cbad\u201d cough \u2013 worse\u2026", 'patient\'s "bad" cough - worse...'),
         ("cafe\u0301, de\ufb01cit", "caf\u00e9, deficit"),
         ("bell\x07 and null\x00", "bell and null"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
@@ -137,7 +138,9 @@ def test_a_plain_word_is_still_found_at_its_span(before: str, word: str, after: 
 
 
 def test_sections_are_found_in_both_usual_layouts() -> None:
-    transcribed = "SUBJECTIVE:,  A 23-year-old woman.,MEDICATIONS: , None.,ASSESSMENT:,  Allergic rhinitis.,PLAN:,1.  Zyrtec."
+    transcribed = (
+        "SUBJECTIVE:,  A 23-year-old woman.,MEDICATIONS: , None.,ASSESSMENT:,  Allergic rhinitis.,PLAN:,1.  Zyrtec."
+    )
     assert [section.name for section in sections(transcribed)] == ["subjective", "medications", "assessment", "plan"]
     typed = "Name: ___\n\nHPI:\nFelt well. Temp: 98\n\nDischarge Diagnoses:\nPneumonia\nHTN\n"
     found = {section.name: typed[section.start : section.end] for section in sections(typed)}
@@ -179,6 +182,14 @@ def test_a_file_is_preprocessed_with_counts(tmp_path: Path) -> None:
     (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert row["narrative"] == "pt has HTN, seen [DATE]"
     assert [item["short"] for item in row["abbreviations"]] == ["pt", "HTN"]
+
+
+def test_the_command_prints_the_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"narrative": "seen 1/2/2024"}\n')
+    assert cli.main(["data", "preprocess", str(source), "--output", str(tmp_path / "out.jsonl"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["replaced_date"] == 1
+    assert cli.main(["data", "preprocess", "absent.jsonl", "--output", str(tmp_path / "x.jsonl")]) == 2
 
 
 def test_a_row_without_text_names_its_line(tmp_path: Path) -> None:

@@ -21,9 +21,19 @@ pytestmark = pytest.mark.unit
 
 NOTES = [
     ("ICD10", "J20.9", "acute bronchitis", "Cough for five days, lungs clear on film, {} diagnosed and rest advised."),
-    ("ICD10", "I10", "essential hypertension", "Pressure log reviewed; {} remains well controlled on the current tablets."),
+    (
+        "ICD10",
+        "I10",
+        "essential hypertension",
+        "Pressure log reviewed; {} remains well controlled on the current tablets.",
+    ),
     ("ICD10", "E11.9", "type 2 diabetes mellitus", "Annual review of {}, feet and eyes examined without any finding."),
-    ("ICD10", "N39.0", "urinary tract infection", "Burning on urination, dipstick positive: {}, antibiotic for a week."),
+    (
+        "ICD10",
+        "N39.0",
+        "urinary tract infection",
+        "Burning on urination, dipstick positive: {}, antibiotic for a week.",
+    ),
     ("CPT", "99213", "established patient office visit", "Bill today as {} of low complexity, follow-up as needed."),
     ("HCPCS", "E0130", "rigid walker", "Please supply one {} for use at home after the fall."),
 ]
@@ -31,14 +41,18 @@ NOTES = [
 
 def narrative(number: int) -> dict[str, Any]:
     code_type, code, phrase, frame = NOTES[number % len(NOTES)]
-    text = frame.format(phrase) + (f" Visit {number}, room {number * 7}, nurse call {number * 13} answered." if number >= len(NOTES) else "")
+    text = frame.format(phrase) + (
+        f" Visit {number}, room {number * 7}, nurse call {number * 13} answered." if number >= len(NOTES) else ""
+    )
     start = text.index(phrase)
     place = {"code_type": code_type, "code": code}
     return {
         "id": f"row-{number}",
         "narrative": text,
         "codes": [place],
-        "evidence": [place | {"start": start, "end": start + len(phrase), "text": phrase, "phrase": phrase, "kind": "synonym"}],
+        "evidence": [
+            place | {"start": start, "end": start + len(phrase), "text": phrase, "phrase": phrase, "kind": "synonym"}
+        ],
         "template": f"clinic-{number}",
         "kind": "clinic",
         "source": "synthetic",
@@ -49,7 +63,13 @@ def narrative(number: int) -> dict[str, Any]:
 
 def stage2(number: int) -> dict[str, Any]:
     row = narrative(number)
-    about = {"id": row["id"], **row["codes"][0], "codes": row["codes"], "evidence": row["evidence"], "template": row["template"]}
+    about = {
+        "id": row["id"],
+        **row["codes"][0],
+        "codes": row["codes"],
+        "evidence": row["evidence"],
+        "template": row["template"],
+    }
     messages = [
         {"role": "system", "content": "Think."},
         {"role": "user", "content": row["narrative"]},
@@ -101,18 +121,50 @@ BROKEN: dict[str, tuple[Any, str, str]] = {
     "no known key": ({"text": "x"}, "schema", "has none of"),
     "empty text": (change(narrative(0), narrative=" "), "schema", "`narrative` must be text"),
     "codes no list": (change(narrative(0), codes="J20.9"), "schema", "`codes` must be a list"),
-    "unknown system": (change(narrative(0), codes=[{"code_type": "ICD9", "code": "466"}]), "schema", "must have `code_type`"),
+    "unknown system": (
+        change(narrative(0), codes=[{"code_type": "ICD9", "code": "466"}]),
+        "schema",
+        "must have `code_type`",
+    ),
     "code twice": (change(narrative(0), codes=narrative(0)["codes"] * 2), "schema", "has a code twice"),
     "no codes, no reason": (change(narrative(0), codes=[], evidence=[]), "schema", "neither codes nor"),
     "codes and reason": (change(narrative(0), none_reason="negated"), "schema", "has codes and"),
     "evidence incomplete": (change(narrative(0), evidence=[{"code": "J20.9"}]), "schema", "`evidence[0].code_type`"),
-    "unknown code": (change(narrative(0), codes=[{"code_type": "ICD10", "code": "J20.99"}], evidence=[]), "code", "J20.99 is unknown"),
-    "header": (change(narrative(0), codes=[{"code_type": "ICD10", "code": "J20"}], evidence=[]), "code", "J20 is valid header"),
-    "undotted": (change(narrative(0), codes=[{"code_type": "ICD10", "code": "J209"}], evidence=[]), "code", "is spelled J20.9"),
-    "out of scope": (change(narrative(0), codes=[{"code_type": "ICD10", "code": "R41.89"}], evidence=[]), "scope", "R41.89"),
-    "moved evidence": (change(narrative(0), evidence=[narrative(0)["evidence"][0] | {"start": 3}]), "evidence", "does not stand at 3"),
-    "evidence of another": (change(narrative(0), evidence=[narrative(0)["evidence"][0] | {"code": "I10"}]), "evidence", "not among"),
-    "phone": (change(narrative(0), narrative="Call 617-555-0182 about the cough.", evidence=[]), "identifier", "phone at 5-17"),
+    "unknown code": (
+        change(narrative(0), codes=[{"code_type": "ICD10", "code": "J20.99"}], evidence=[]),
+        "code",
+        "J20.99 is unknown",
+    ),
+    "header": (
+        change(narrative(0), codes=[{"code_type": "ICD10", "code": "J20"}], evidence=[]),
+        "code",
+        "J20 is valid header",
+    ),
+    "undotted": (
+        change(narrative(0), codes=[{"code_type": "ICD10", "code": "J209"}], evidence=[]),
+        "code",
+        "is spelled J20.9",
+    ),
+    "out of scope": (
+        change(narrative(0), codes=[{"code_type": "ICD10", "code": "R41.89"}], evidence=[]),
+        "scope",
+        "R41.89",
+    ),
+    "moved evidence": (
+        change(narrative(0), evidence=[narrative(0)["evidence"][0] | {"start": 3}]),
+        "evidence",
+        "does not stand at 3",
+    ),
+    "evidence of another": (
+        change(narrative(0), evidence=[narrative(0)["evidence"][0] | {"code": "I10"}]),
+        "evidence",
+        "not among",
+    ),
+    "phone": (
+        change(narrative(0), narrative="Call 617-555-0182 about the cough.", evidence=[]),
+        "identifier",
+        "phone at 5-17",
+    ),
 }
 
 
@@ -152,7 +204,9 @@ def test_a_faulty_answer_is_named(tmp_path: Path) -> None:
 
 def test_reasoning_need_not_be_verified(tmp_path: Path) -> None:
     row = stage2(0)
-    path = write(tmp_path / "set.jsonl", [answer(row, row["messages"][2]["content"].replace("acute bronchitis", "asthma", 1))])
+    path = write(
+        tmp_path / "set.jsonl", [answer(row, row["messages"][2]["content"].replace("acute bronchitis", "asthma", 1))]
+    )
     assert [item[0] for item in found(path)] == ["reasoning"]
     assert found(path, reasoning=False) == []
 
@@ -160,6 +214,10 @@ def test_reasoning_need_not_be_verified(tmp_path: Path) -> None:
 def test_a_pair_whose_sides_teach_nothing_is_named(tmp_path: Path) -> None:
     row = pair(0)
     findings = found(write(tmp_path / "set.jsonl", [row | {"rejected": row["chosen"]}]))
+    assert [item[0] for item in findings] == ["pair"]
+    other_words = completion(narrative(0), book(), 18)
+    assert other_words != row["chosen"]
+    findings = found(write(tmp_path / "set.jsonl", [row | {"rejected": other_words}]))
     assert [item[0] for item in findings] == ["pair"]
 
 
@@ -207,7 +265,9 @@ def test_lengths_and_balance_are_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "set.jsonl", rows)
     report = quality.check([path], book(), near=None)
     assert ("length", 7) in [(item.rule, item.line) for item in report.findings]
-    assert [item.message for item in report.findings if item.rule == "balance"] == ["J20.9 stands in 40 rows, the median code in 1"]
+    assert [item.message for item in report.findings if item.rule == "balance"] == [
+        "J20.9 stands in 40 rows, the median code in 1"
+    ]
     numbers = report.statistics[path]
     assert numbers["per_code"] == {"min": 1, "median": 1.0, "max": 40}
     assert numbers["most_frequent"][0] == {"code_type": "ICD10", "code": "J20.9", "rows": 40}
@@ -223,14 +283,21 @@ def test_leaks_between_splits_are_errors(tmp_path: Path) -> None:
         narrative(9),
     ]
     test = write(tmp_path / "test.jsonl", held)
-    assert [item[:2] for item in found(test, against=[train])] == [("leak_text", 1), ("leak_template", 3), ("leak_near", 2)]
+    assert [item[:2] for item in found(test, against=[train])] == [
+        ("leak_text", 1),
+        ("leak_template", 3),
+        ("leak_near", 2),
+    ]
     phrases = [item for item in found(test, against=[train], new_phrases=True) if item[0] == "leak_phrase"]
     assert [item[2].split("`")[1] for item in phrases] == ["acute bronchitis", "essential hypertension"]
     assert found(train, against=[write(tmp_path / "other.jsonl", [narrative(3)])]) == []
 
 
 def test_findings_are_counted_in_full_and_kept_in_part(tmp_path: Path) -> None:
-    rows = [narrative(number) | {"codes": [{"code_type": "ICD10", "code": "J20"}], "evidence": []} for number in range(6, 56)]
+    rows = [
+        narrative(number) | {"codes": [{"code_type": "ICD10", "code": "J20"}], "evidence": []}
+        for number in range(6, 56)
+    ]
     report = quality.check([write(tmp_path / "set.jsonl", rows)], book(), near=None)
     assert report.counts["code"] == 50
     assert len([item for item in report.findings if item.rule == "code"]) == quality.SHOWN
@@ -259,7 +326,9 @@ def test_candidates_of_minhash_are_confirmed_by_exact_overlap() -> None:
         }
         if best is not None:
             assert best.overlap == exact[best.number] >= 0.5
-        assert not [other for other, overlap in exact.items() if overlap >= 0.8 and (best is None or best.overlap < overlap)]
+        assert not [
+            other for other, overlap in exact.items() if overlap >= 0.8 and (best is None or best.overlap < overlap)
+        ]
         index.add(number, item)
 
 

@@ -20,7 +20,10 @@ pytestmark = pytest.mark.unit
 NOTES = ["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime", "storetime", "text"]
 DIAGNOSES = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
 SERVICES = ["subject_id", "hadm_id", "chartdate", "hcpcs_cd", "seq_num", "short_description"]
-TEXT = "Name:  ___\nAdmission Date: ___\n\nChief Complaint:\ncough\n\nDischarge Diagnosis:\n{}\n\nDischarge Condition:\nstable\n"
+TEXT = (
+    "Name:  ___\nAdmission Date: ___\n\nChief Complaint:\ncough\n\n"
+    "Discharge Diagnosis:\n{}\n\nDischarge Condition:\nstable\n"
+)
 
 
 def table(path: Path, header: list[str], rows: list[list[Any]]) -> str:
@@ -65,7 +68,9 @@ def mimic(tmp_path: Path) -> dict[str, Any]:
 
 def read(config: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     said: list[str] = []
-    found = list(sources.rows(configure(config, "test"), book(), 17, lambda _, what, why: said.append(f"{what}: {why}")))
+    found = list(
+        sources.rows(configure(config, "test"), book(), 17, lambda _, what, why: said.append(f"{what}: {why}"))
+    )
     return found, said
 
 
@@ -116,7 +121,8 @@ def test_a_mimic_table_without_its_columns_is_named(mimic: dict[str, Any], tmp_p
 def mtsamples(tmp_path: Path) -> dict[str, Any]:
     header = ["", "description", "medical_specialty", "sample_name", "transcription", "keywords"]
     texts = [
-        "SUBJECTIVE:,  Known essential hypertension, takes lisinopril.,ASSESSMENT:,  Acute bronchitis. No evidence of pneumonia.",
+        "SUBJECTIVE:,  Known essential hypertension, takes lisinopril.,"
+        "ASSESSMENT:,  Acute bronchitis. No evidence of pneumonia.",
         "",
         "The weather was fine.",
     ]
@@ -149,7 +155,13 @@ def test_the_longest_phrase_wins_and_one_that_means_two_codes_is_not_used() -> N
         return Known(("ICD10", code), text, "synonym")
 
     matcher = Matcher(
-        [known("J20.9", "bronchitis"), known("J42", "chronic bronchitis"), known("A", "the flu bug"), known("B", "the flu bug"), known("C", "PE")]
+        [
+            known("J20.9", "bronchitis"),
+            known("J42", "chronic bronchitis"),
+            known("A", "the flu bug"),
+            known("B", "the flu bug"),
+            known("C", "PE"),
+        ]
     )
     text = "Chronic, bronchitis; later bronchitis. The flu bug. PE."
     assert [(text[start:end], item.pair[1]) for start, end, item in matcher.find(text)] == [

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from codes_tables import book
+from codes_tables import book, folder
 
+from thce import cli
 from thce.errors import UserError
 from thce.narratives.sources_collect import collect, read_config
 
@@ -48,7 +49,9 @@ def setup(tmp_path: Path) -> dict[str, Any]:
         "seed": 17,
         "val": 0.1,
         "test": 0.2,
-        "sources": [{"source": "rows", "name": name, "path": str(tmp_path / f"{name}.jsonl")} for name in ("one", "two")],
+        "sources": [
+            {"source": "rows", "name": name, "path": str(tmp_path / f"{name}.jsonl")} for name in ("one", "two")
+        ],
         "sets": {
             "stage1": {"split": "train", "count": 101, "mix": {"one": 0.5, "two": 0.5}, "max_per_code": 25},
             "stage2": {"split": "train", "count": 60, "mix": {"one": 0.5, "two": 0.5}, "evidence": True},
@@ -88,6 +91,35 @@ def test_a_family_stays_on_one_side(tmp_path: Path, setup: dict[str, Any]) -> No
     assert len(lines(tmp_path / "out" / "held.jsonl")) == sides["test"]
 
 
+def test_a_source_that_is_split_already_stays_on_its_side(tmp_path: Path, setup: dict[str, Any]) -> None:
+    setup["sources"][0]["side"] = "test"
+    report = run(tmp_path, setup)
+    assert report["sources"]["one"]["sides"] == {"test": 400}
+    assert report["sets"]["stage1"]["sources"]["one"]["got"] == 0
+
+
+def test_the_command_prints_what_was_left_out(
+    tmp_path: Path, setup: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "collect.yaml"
+    setup["sources"][1]["limit"] = 8
+    path.write_text(yaml.safe_dump(setup))
+    arguments = [
+        "data",
+        "collect",
+        "--config",
+        str(path),
+        "--output-dir",
+        str(tmp_path / "out"),
+        "--codes",
+        str(folder()),
+    ]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "one: 400 rows" in said and "two: 8 rows" in said and "two gave" in said
+    assert cli.main([*arguments[:3], "absent.yaml", *arguments[4:]]) == 2
+
+
 def test_the_same_configuration_writes_the_same_bytes(tmp_path: Path, setup: dict[str, Any]) -> None:
     run(tmp_path, setup, "a")
     run(tmp_path, setup, "b")
@@ -111,13 +143,19 @@ def test_what_is_left_out_stands_beside_with_its_reason(tmp_path: Path, setup: d
     assert second["what"] == "row"
 
 
-def test_rows_with_a_held_out_phrase_are_left_out(tmp_path: Path, setup: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("side", "kept"), [("train", 398), ("val", 399), ("test", 400)])
+def test_rows_with_a_phrase_held_out_from_their_side_are_left_out(
+    tmp_path: Path, setup: dict[str, Any], side: str, kept: int
+) -> None:
+    setup["sources"][0]["side"] = side
     phrases = tmp_path / "phrases.jsonl"
     held = {"code_type": "ICD10", "code": "I10", "phrase": "Note 7", "kind": "synonym", "split": "test"}
-    phrases.write_text(json.dumps(held) + "\n" + json.dumps(held | {"phrase": "Note 8", "split": "train"}) + "\n")
+    rows = [held, held | {"phrase": "Note 8", "split": "train"}, held | {"phrase": "Note 9", "split": "val"}]
+    phrases.write_text("".join(json.dumps(row) + "\n" for row in rows))
     report = run(tmp_path, setup | {"held_out": str(phrases)})
-    assert report["sources"]["one"]["kept"] == 399
-    assert report["sources"]["one"]["left_out"] == {"row holds a phrase held out for the tests": 1}
+    assert report["sources"]["one"]["kept"] == kept
+    reasons = {"row holds a phrase held out for validation or test": 400 - kept}
+    assert report["sources"]["one"]["left_out"] == (reasons if kept < 400 else {})
 
 
 @pytest.mark.parametrize(
@@ -135,7 +173,9 @@ def test_rows_with_a_held_out_phrase_are_left_out(tmp_path: Path, setup: dict[st
         ({"codes": 5}, "must be a path"),
     ],
 )
-def test_a_wrong_collection_file_names_its_key(tmp_path: Path, setup: dict[str, Any], change: dict[str, Any], match: str) -> None:
+def test_a_wrong_collection_file_names_its_key(
+    tmp_path: Path, setup: dict[str, Any], change: dict[str, Any], match: str
+) -> None:
     path = tmp_path / "collect.yaml"
     path.write_text(yaml.safe_dump(setup | change))
     with pytest.raises(UserError, match=match):

@@ -116,7 +116,11 @@ def test_a_code_must_be_in_force_on_the_day_of_service(tmp_path: Path) -> None:
 
 
 def test_rows_without_text_or_with_a_known_id_are_named(tmp_path: Path) -> None:
-    rows = [{"id": 1, "text": "Cough.", "dx": "R05.9"}, {"id": 1, "text": "Cough again.", "dx": "R05.9"}, {"id": 2, "dx": "R05.9"}]
+    rows = [
+        {"id": 1, "text": "Cough.", "dx": "R05.9"},
+        {"id": 1, "text": "Cough again.", "dx": "R05.9"},
+        {"id": 2, "dx": "R05.9"},
+    ]
     columns = {"id": "id", "narrative": "text", "icd10": "dx"}
     found, said = rejected(source="jsonl", path=write(tmp_path / "notes.jsonl", rows), columns=columns, in_scope=False)
     assert [row["id"] for row in found] == ["own-1"]
@@ -200,7 +204,17 @@ def test_narrative_rows_are_a_source_too(tmp_path: Path) -> None:
         "id": "train-1",
         "narrative": "Walker, rigid, for home.",
         "codes": [{"code_type": "HCPCS", "code": "E0130"}],
-        "evidence": [{"code_type": "HCPCS", "code": "E0130", "start": 0, "end": 6, "text": "Walker", "phrase": "walker", "kind": "order"}],
+        "evidence": [
+            {
+                "code_type": "HCPCS",
+                "code": "E0130",
+                "start": 0,
+                "end": 6,
+                "text": "Walker",
+                "phrase": "walker",
+                "kind": "order",
+            }
+        ],
         "template": "order-1",
         "kind": "order",
         "source": "synthetic",
@@ -212,7 +226,7 @@ def test_narrative_rows_are_a_source_too(tmp_path: Path) -> None:
     found, said = rejected(source="rows", path=write(tmp_path / "rows.jsonl", [row, moved, none]))
     assert [len(item["evidence"]) for item in found] == [1, 0, 0]
     assert found[2]["codes"] == [] and found[2]["none_reason"] == "negated"
-    assert found[0]["template"] == "own/order-1"
+    assert found[0]["template"] == "order-1"
     assert said == [("evidence", "does not stand at its place")]
 
 
@@ -228,6 +242,7 @@ def test_narrative_rows_are_a_source_too(tmp_path: Path) -> None:
         ({"limit": 0}, "at least 1"),
         ({"limit": True}, "a whole number"),
         ({"sample": 1.5}, "at most 1"),
+        ({"side": "dev"}, "use train, val, test"),
         ({"label": "platinum"}, "use gold"),
         ({"date_of_service": "soon"}, "is no day"),
         ({"sections": "assessment"}, "a list of texts"),

@@ -38,7 +38,10 @@ def config(folder: str, **change: Any) -> sources.SourceConfig:
 def test_a_split_is_streamed_into_narrative_rows(folder: Path) -> None:
     found = list(sources.rows(config(str(folder)), book()))
     assert [row["narrative"] for row in found] == ["Acute bronchitis.", "High blood pressure."]
-    assert [row["codes"] for row in found] == [[{"code_type": "ICD10", "code": "J20.9"}], [{"code_type": "ICD10", "code": "I10"}]]
+    assert [row["codes"] for row in found] == [
+        [{"code_type": "ICD10", "code": "J20.9"}],
+        [{"code_type": "ICD10", "code": "I10"}],
+    ]
 
 
 def test_a_branch_name_is_no_revision(folder: Path) -> None:

@@ -32,7 +32,7 @@ EPILOG = """the pipeline
 example
   thce code "Patient presents with acute bronchitis with cough and fever."
 
-Research software: not for unsupervised billing. No text leaves this machine.
+Research software: not for unsupervised billing. No narrative leaves this machine.
 """
 
 

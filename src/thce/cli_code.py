@@ -18,13 +18,14 @@ _EPILOG = """examples
   thce code --input notes.csv --output coded.jsonl --resume --audit
   cut -f2 notes.tsv | thce code --input - --no-think
 
-input      .jsonl, .csv or .parquet with `narrative` and, if wanted, `id`, `code_type`, `date`; .txt with one narrative per
-           line; `-` reads lines or JSON objects from standard input
-output     one JSON object per narrative, in the order of the input: id, status (coded, review, none or error), confidence,
-           codes with description, confidence and evidence offsets, reasoning, alternatives, findings
+input      .jsonl, .csv or .parquet with `narrative` and, if wanted, `id`, `code_type`, `date`; .txt with one narrative
+           per line; `-` reads lines or JSON objects from standard input
+output     one JSON object per narrative, in the order of the input: id, status (coded, review, none or error),
+           confidence, codes with description, confidence and evidence offsets, reasoning, alternatives, findings
 exit code  0 fine, 1 some rows could not be coded, 2 wrong use
 
-Research software: not for unsupervised billing. A person must check every code before it is used. No text leaves this machine.
+Research software: not for unsupervised billing. A person must check every code before it is used.
+No text leaves this machine.
 """
 
 
@@ -69,6 +70,7 @@ def _code(args: argparse.Namespace) -> int:
         if not (Path(folder) / file).is_file():
             raise UserError(folder, "nothing is trained here yet", "run `make repro` (or `dvc repro`)")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
     from thce.coder import records, run
 
     day = records.parse_day(args.date) if args.date else None
@@ -76,6 +78,9 @@ def _code(args: argparse.Namespace) -> int:
     if args.text is not None:
         if not args.text.strip():
             raise UserError("narrative", "is empty")
+        import torch
+
+        torch.set_num_threads(1)  # one note is too little work to share out
         worker = run.Worker(setup)
         row = worker.rows([records.Job("1", "narrative", args.text, args.type, day)])[0]
         if row["status"] == "error":

@@ -141,7 +141,7 @@ def _generate(args: argparse.Namespace) -> int:
         book,
         args.system if args.system is not None else _system(args.stage),
         _day(args.date_of_service),
-        sources_collect.held_out(args.held_out) if args.held_out else None,
+        sources_collect.held_out(args.held_out)["train"] if args.held_out else None,
     )
 
     def progress(done: int, of: int) -> None:

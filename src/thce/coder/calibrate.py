@@ -1,7 +1,8 @@
-"""Fit what turns a model into a coder: the lexical prior, the fusion weights, the confidence curve, the review threshold.
+"""Fit what turns a model into a coder: the lexical prior, the fusion weights, the confidence curve, the review
+threshold.
 
-Weights and curve are fitted on validation rows. What is reported, and what the curve and the threshold are fitted on, comes
-from cross-fitting: every row is scored with weights fitted on the other folds.
+Weights and curve are fitted on validation rows. What is reported, and what the curve and the threshold are fitted on,
+comes from cross-fitting: every row is scored with weights fitted on the other folds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce import answers
+from thce.coder.coder import Coder
 from thce.coder.fusion import DIRECT, MODEL, PRIOR, Fusion, combine
 from thce.coder.prior import NO_CODE, Pair
 
@@ -30,8 +32,8 @@ def material(
 ) -> tuple[list[str], list[int]]:
     """Texts and their label numbers for the prior, sorted, each pair once.
 
-    From the base model's texts every wording with its code (titles, inclusion terms, training phrases); from training records
-    the narratives with one code or none, and all evidence.
+    From the base model's texts every wording with its code (titles, inclusion terms, training phrases); from training
+    records the narratives with one code or none, and all evidence.
     """
     number = {label: i for i, label in enumerate(labels)}
     found: set[tuple[str, int]] = set()
@@ -66,16 +68,37 @@ def pairs_of(record: Record) -> list[Pair]:
     return [(item["code_type"], item["code"]) for item in record["_metadata"]["codes"]]
 
 
+def sources_of(coder: Coder, narratives: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+    """Log-probabilities [narratives, labels] of the model after its reasoning, the model directly, and the prior."""
+    codes, options = coder.codes(), coder.options
+    beam, cutoff = options.beam, options.cutoff
+    direct, _ = coder.decoder.scores([coder.prompt(text, False) for text in narratives], codes, beam, cutoff)
+    answers = coder.decoder.constrained(
+        [coder.prompt(text, True) for text in narratives],
+        codes,
+        think=True,
+        max_reasoning=options.max_reasoning,
+        max_codes=1,
+        beam=beam,
+        cutoff=cutoff,
+    )
+    think = np.stack([answer.lines[0].scores for answer in answers])
+    return think, direct, coder.prior_scores(narratives, codes)
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A fusion, and what cross-fitting says of it: per row the fused probability of the winner, and whether it is right."""
+    """A fusion, and what cross-fitting says of it: per row the fused probability of the winner, and whether it is
+    right.
+    """
 
     fusion: Fusion
     metrics: dict[str, Any]
 
 
 def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], target_precision: float) -> Fitted:
-    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row, the first one first.
+    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row, the first one
+    first.
 
     A row counts as right when the winner is its first label.
     """
@@ -93,7 +116,8 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
     crossed = np.empty_like(probability)
     for part in range(FOLDS):
         curve = isotonic(probability[fold != part], right[fold != part])
-        crossed[fold == part] = np.interp(probability[fold == part], *zip(*curve, strict=True))
+        at, value = zip(*curve, strict=True)
+        crossed[fold == part] = np.interp(probability[fold == part], at, value)
     better = _log_loss(crossed, right) < _log_loss(probability, right)
     curve = isotonic(probability, right) if better else ()
     sure = crossed if better else probability
@@ -166,7 +190,9 @@ def isotonic(probability: Floats, right: NDArray[np.bool_]) -> tuple[tuple[float
 
 
 def least_confidence(sure: Floats, right: NDArray[np.bool_], precision: float) -> float:
-    """The smallest confidence at and above which the share of right answers reaches `precision`; above 1 when none does."""
+    """The smallest confidence at and above which the share of right answers reaches `precision`; above 1 when none
+    does.
+    """
     order = np.argsort(-sure, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     last = np.append(sure[order][1:] != sure[order][:-1], True)  # rows of equal confidence stand or fall together

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from thce.codes.book import CodeBook, Entry
-from thce.coder import evidence as found_in
+from thce.answers import format_completion
 from thce.coder import fusion
-from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
-from thce.coder.evidence import Evidence
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Line
+from thce.coder.evidence import Evidence, leave_one_out, quoted
 from thce.coder.fusion import DIRECT, MODEL, PRIOR, Fusion
 from thce.coder.prior import NO_CODE, Pair, Prior
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
+from thce.codes.book import CodeBook, Entry
 from thce.errors import UserError
 from thce.files import read_json
 from thce.modeling.chat import prompt_text
@@ -45,8 +45,9 @@ class Prediction:
     """What the coder says of one narrative.
 
     `status`: `coded`, `none` (no code is supported), or `review` (a person should look; `codes` are then suggestions).
-    `confidence` is that of the first code, or of "no code". `alternatives` are (code type, code, probability), most probable
-    first; code type `NONE` stands for no code. `text` is the completion, reasoning included; `new_tokens` its length.
+    `confidence` is that of the first code, or of "no code". `alternatives` are (code type, code, probability), most
+    probable first; code type `NONE` stands for no code. `text` is the completion, reasoning included; `new_tokens` its
+    length.
     """
 
     status: str
@@ -106,9 +107,11 @@ class Coder:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Coder:
-        """The coder of a model folder; with `coder_folder`, calibrated and with its lexical prior, else the model alone.
+        """The coder of a model folder; with `coder_folder`, calibrated and with its lexical prior, else the model
+        alone.
 
-        `options` default to what `coder_folder` was calibrated with. Raises `UserError` when something is not trained yet.
+        `options` default to what `coder_folder` was calibrated with. Raises `UserError` when something is not trained
+        yet.
         """
         model_folder = Path(model_folder)
         fusions: dict[str, Fusion] = dict.fromkeys(fusion.MODES, fusion.ALONE)
@@ -140,21 +143,9 @@ class Coder:
         texts = [text for _, _, text in pieces]
         mode = self.fusions["think" if think else "direct"]
         sources = self._sources(texts, codes, mode, think)
-        fused: dict[tuple[int, int], Floats] = {}
-
-        def choose(number: int, line: int, scores: Floats, taken: Sequence[int]) -> int:
-            parts = {MODEL: scores}
-            if line == 0:
-                parts |= {name: values[number] for name, values in sources.items()}
-            elif PRIOR in sources:
-                parts[PRIOR] = np.where(np.isfinite(scores), sources[PRIOR][number], -np.inf)
-            fused[number, line] = mode.fuse(parts)
-            return int(fused[number, line].argmax())
-
         answers = self.decoder.constrained(
             [self.prompt(text, think) for text in texts],
             codes,
-            choose,
             think=think,
             max_reasoning=self.options.max_reasoning,
             max_codes=self.options.max_codes,
@@ -164,8 +155,8 @@ class Coder:
         )
         parts: list[list[Prediction]] = [[] for _ in narratives]
         for number, ((i, offset, text), answer) in enumerate(zip(pieces, answers, strict=True)):
-            scores = [fused[number, line] for line in range(len(answer.lines))]
-            parts[i].append(self._prediction(text, offset, answer, scores, codes, mode))
+            own = {name: values[number] for name, values in sources.items()}
+            parts[i].append(self._prediction(text, offset, answer, own, codes, mode))
         return [_merge(part, mode.threshold, self.options) for part in parts]
 
     def prompt(self, narrative: str, think: bool) -> list[int]:
@@ -186,7 +177,9 @@ class Coder:
         return self._sets[key]
 
     def prior_scores(self, texts: Sequence[str], codes: CodeSet) -> Floats:
-        """The prior's log-probabilities over a code set, "no code" last; a code the prior does not know gets its smallest."""
+        """The prior's log-probabilities over a code set, "no code" last; a code the prior does not know gets its
+        smallest.
+        """
         assert self.prior is not None
         every = self.prior.log_probs(texts)
         labels: list[Pair] = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
@@ -206,29 +199,58 @@ class Coder:
         return sources
 
     def _prediction(
-        self, text: str, offset: int, answer: Answer, fused: Sequence[Floats], codes: CodeSet, mode: Fusion
+        self, text: str, offset: int, answer: Answer, sources: Mapping[str, Floats], codes: CodeSet, mode: Fusion
     ) -> Prediction:
-        items: list[CodedItem] = []
-        confidence = 0.0
-        for line, scores in zip(answer.lines, fused, strict=True):
-            sure = mode.confidence(line.reached * float(np.exp(scores[line.number])))
-            confidence = confidence if items else sure
-            if line.number == codes.none:
-                break
-            entry = codes.entries[line.number]
-            pair = (entry.code_type, entry.code)
-            spans = found_in.quoted(answer.reasoning, text, entry.code) if answer.reasoning else ()
-            if not spans and self.prior is not None:
-                spans = found_in.leave_one_out(self.prior, text, pair)
-            moved = tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
-            items.append(CodedItem(*pair, entry.short_title, sure, moved))
-        order = np.argsort(-fused[0], kind="stable")[: self.options.top_k].tolist()
-        labels: list[Pair] = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
-        alternatives = tuple((*labels[i], float(np.exp(fused[0][i]))) for i in order)
-        status = REVIEW if confidence < mode.threshold else CODED if items else NONE
-        return Prediction(
-            status, tuple(items), confidence, answer.reasoning, alternatives, (), answer.text, answer.new_tokens
+        """The model's lines and the other sources as one answer.
+
+        Where all sources together favour a code that the model has written, its lines stand as they are; where they
+        favour another, that code takes the place of the first line.
+        """
+        written = [line.number for line in answer.lines if line.number != codes.none]
+        fused = mode.fuse({**sources, MODEL: answer.lines[0].scores})
+        winner = int(fused.argmax())
+        chance = {number: float(np.exp(fused[number])) for number in (winner, *written[:1])}
+        for line in answer.lines[1:]:
+            if line.number != winner:
+                chance[line.number] = line.reached * float(np.exp(self._later(line, sources, mode)[line.number]))
+        numbers = [] if winner == codes.none else written if winner in written else [winner, *written[1:]]
+        items = tuple(
+            CodedItem(
+                entry.code_type,
+                entry.code,
+                entry.short_title,
+                mode.confidence(chance[number]),
+                self._evidence(text, offset, answer.reasoning, entry),
+            )
+            for number in numbers
+            for entry in (codes.entries[number],)
         )
+        confidence = mode.confidence(chance[winner])
+        labels: list[Pair] = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
+        best = np.argsort(-fused, kind="stable")[: self.options.top_k].tolist()
+        return Prediction(
+            REVIEW if confidence < mode.threshold else CODED if items else NONE,
+            items,
+            confidence,
+            answer.reasoning,
+            tuple((*labels[i], float(np.exp(fused[i]))) for i in best),
+            (),
+            format_completion(answer.reasoning, "\n".join(codes.line(number) for number in numbers or [codes.none])),
+            answer.new_tokens,
+        )
+
+    def _later(self, line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
+        """The fused distribution at a later line: the codes that are written already stay ruled out."""
+        parts = {MODEL: line.scores}
+        if PRIOR in sources:
+            parts[PRIOR] = np.where(np.isfinite(line.scores), sources[PRIOR], -np.inf)
+        return mode.fuse(parts)
+
+    def _evidence(self, text: str, offset: int, reasoning: str | None, entry: Entry) -> tuple[Evidence, ...]:
+        spans = quoted(reasoning, text, entry.code) if reasoning else ()
+        if not spans and self.prior is not None:
+            spans = leave_one_out(self.prior, text, (entry.code_type, entry.code))
+        return tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
 
     def _windows(self, narrative: str, think: bool) -> list[tuple[int, int]]:
         room = self.decoder.model.context - ANSWER_ROOM - (self.options.max_reasoning if think else 0)
@@ -265,7 +287,9 @@ class Coder:
 
 
 def read_systems(model_folder: Path | str) -> tuple[str, str]:
-    """The system prompts a model was trained with: for reasoning, and for answering directly (the same if only one is known)."""
+    """The system prompts a model was trained with: for reasoning, and for answering directly (the same if only one is
+    known).
+    """
     path = Path(model_folder) / "prompt.json"
     if not path.is_file():
         raise UserError(

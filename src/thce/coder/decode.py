@@ -5,7 +5,7 @@ Both sort prompts by length, share the system prompt's cache, and drop finished 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +28,13 @@ ANSWER_ROOM = 64
 """Slots kept free for an answer line and the tree of candidate codes."""
 
 Floats = NDArray[np.float64]
-Choose = Callable[[int, int, Floats, Sequence[int]], int]
-"""(number of the prompt, answer line, log-probability of every code, codes already chosen) -> code to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote by itself. `stopped`: it ended its turn within the limit; `new_tokens` counts the stop token too."""
+    """What a model wrote by itself. `stopped`: it ended its turn within the limit; `new_tokens` counts the stop token
+    too.
+    """
 
     text: str
     stopped: bool
@@ -45,8 +45,8 @@ class Completion:
 class Line:
     """One answer line: the code's number in the code set, and at this line the log-probability of every code.
 
-    `reached` is the probability that the model wanted a line here at all (1 for the first). `left_out` is the mass that was
-    spread instead of computed.
+    `reached` is the probability that the model wanted a line here at all (1 for the first). `left_out` is the mass that
+    was spread instead of computed.
     """
 
     number: int
@@ -57,7 +57,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A constrained completion. `closed`: the reasoning came to its end by itself; `new_tokens` counts generated and forced."""
+    """A constrained completion. `closed`: the reasoning came to its end by itself; `new_tokens` counts generated and
+    forced.
+    """
 
     text: str
     reasoning: str | None
@@ -153,7 +155,6 @@ class Decoder:
         self,
         prompts: Sequence[Sequence[int]],
         codes: CodeSet,
-        choose: Choose,
         *,
         think: bool,
         max_reasoning: int,
@@ -162,10 +163,10 @@ class Decoder:
         cutoff: float = 1e-3,
         prefix: Sequence[int] = (),
     ) -> list[Answer]:
-        """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set only.
+        """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set.
 
-        At each line `choose` sees every code's log-probability and names the one that is written, with its description; after
-        a line the model goes on when it finds a new line more probable than the stop token.
+        Each line is the most probable code that is not there yet, with its description; after a line the model goes on
+        when it finds a new line more probable than the stop token.
         """
         answers: dict[int, Answer] = {}
         room = (max_reasoning if think else 0) + ANSWER_ROOM
@@ -176,7 +177,7 @@ class Decoder:
             traces = self._reason(rows, max_reasoning) if think else None
             if traces is not None:
                 rows = traces.rows
-            lines = self._lines(rows, codes, choose, max_codes, beam, cutoff)
+            lines = self._lines(rows, codes, max_codes, beam, cutoff)
             for number in batch:
                 body = "\n".join(codes.line(line.number) for line in lines[number])
                 reasoning = traces.text[number] if traces is not None else None
@@ -201,7 +202,9 @@ class Decoder:
         return result, left_out
 
     def _reason(self, rows: Rows, limit: int) -> _Traces:
-        """Let every row write until `</think>`, the stop token or the limit; then close its reasoning, forced if need be."""
+        """Let every row write until `</think>`, the stop token or the limit; then close its reasoning, forced if need
+        be.
+        """
         text: dict[int, str] = {}
         closed: dict[int, bool] = {}
         size: dict[int, int] = {}  # a row's length when its reasoning ended
@@ -233,10 +236,8 @@ class Decoder:
         rows.extend([[*piece, self.close, self.newline] for piece in ending])
         return _Traces(rows, {number: trace.rstrip("\n") for number, trace in text.items()}, closed)
 
-    def _lines(
-        self, rows: Rows, codes: CodeSet, choose: Choose, max_codes: int, beam: int, cutoff: float
-    ) -> dict[int, list[Line]]:
-        """Write answer lines: choose a code, append its line in one pass, ask whether another line follows."""
+    def _lines(self, rows: Rows, codes: CodeSet, max_codes: int, beam: int, cutoff: float) -> dict[int, list[Line]]:
+        """Write answer lines: take the best code, append its line in one pass, ask whether another line follows."""
         lines: dict[int, list[Line]] = {number: [] for number in rows.numbers}
         reached = dict.fromkeys(rows.numbers, 1.0)
         for line in range(max_codes):
@@ -245,7 +246,7 @@ class Decoder:
             for place, number in enumerate(rows.numbers):
                 taken = [earlier.number for earlier in lines[number]]
                 row = _without(scores[place], [*taken, codes.none] if taken else [])
-                chosen = choose(number, line, row, taken)
+                chosen = int(row.argmax())
                 lines[number].append(Line(chosen, row, reached[number], float(left_out[place])))
                 if chosen != codes.none and len(taken) + 2 < len(codes):
                     going.append(place)
@@ -292,7 +293,9 @@ class Decoder:
 
 @dataclass(slots=True)
 class _Traces:
-    """Rows after their reasoning (the next token opens the answer), the reasoning's text, and whether it ended by itself."""
+    """Rows after their reasoning (the next token opens the answer), the reasoning's text, and whether it ended by
+    itself.
+    """
 
     rows: Rows
     text: dict[int, str]
@@ -300,7 +303,7 @@ class _Traces:
 
 
 def read_tokenizer(folder: Path | str) -> Tokenizer:
-    """The tokenizer of a trained folder, without the library that trained it: importing that takes longer than coding."""
+    """The tokenizer of a folder, without the library that trained it: importing that takes longer than coding."""
     path = Path(folder) / "tokenizer.json"
     if not path.is_file():
         raise UserError(str(folder), "no tokenizer here", "run `make repro` (or `dvc repro`) first")
@@ -308,11 +311,6 @@ def read_tokenizer(folder: Path | str) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
-
-
-def most_probable(number: int, line: int, scores: Floats, taken: Sequence[int]) -> int:
-    """`Choose` for the model alone."""
-    return int(scores.argmax())
 
 
 def _worth_dropping(going: int, rows: int) -> bool:

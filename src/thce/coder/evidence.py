@@ -32,6 +32,7 @@ def quoted(reasoning: str, narrative: str, code: str) -> tuple[Evidence, ...]:
     """
     found: dict[tuple[int, int], Evidence] = {}
     quotes: list[str] = []
+    lower = narrative.lower() if len(narrative.lower()) == len(narrative) else ""
     for line in reasoning.split("\n"):
         bullet = grammar.read(line)
         if bullet is None:
@@ -39,8 +40,9 @@ def quoted(reasoning: str, narrative: str, code: str) -> tuple[Evidence, ...]:
         if bullet.kind == grammar.EVIDENCE:
             quotes.append(bullet["quote"])
         elif bullet.kind == grammar.ANSWER:
+            # lowering may change the length of a text with rare letters: then only what stands there literally counts
             for quote in quotes if bullet["code"] == code else ():
-                span = next(iter(places(narrative, quote)), None)
+                span = next(places(narrative, quote), None) or next(places(lower, quote.lower()), None)
                 if span is not None:
                     found.setdefault(span, Evidence(narrative[span[0] : span[1]], *span, TRACE))
             quotes = []
@@ -48,7 +50,7 @@ def quoted(reasoning: str, narrative: str, code: str) -> tuple[Evidence, ...]:
 
 
 def leave_one_out(prior: Prior, narrative: str, pair: Pair) -> tuple[Evidence, ...]:
-    """The clause without which the code loses most, cut down to the words that carry it; empty when no clause matters."""
+    """The clause without which the code loses most, cut to the words that carry it; empty for a text without one."""
     if pair not in prior.place:
         return ()
     column = prior.place[pair]
@@ -57,8 +59,8 @@ def leave_one_out(prior: Prior, narrative: str, pair: Pair) -> tuple[Evidence, .
         return ()
     without = prior.log_probs([narrative[:start] + " " + narrative[end:] for start, end in clauses])[:, column]
     best = int(without.argmin())
-    if len(clauses) > 1 and without[best] >= prior.log_probs([narrative])[0, column]:
-        return ()
+    if without[best] >= prior.log_probs([narrative])[0, column]:  # said more than once: take the clearest
+        best = int(prior.log_probs([narrative[start:end] for start, end in clauses])[:, column].argmax())
     words = [
         (clauses[best][0] + match.start(), clauses[best][0] + match.end())
         for match in _WORD.finditer(narrative[slice(*clauses[best])])

@@ -1,8 +1,8 @@
 """Model and prior as one distribution over codes, and a confidence that means probability of being right.
 
-Fused log-probability = sum of weight x log-probability over the sources, plus a bias for "no code", normalised. Weights are
-fitted on validation by maximum likelihood, so they are temperatures too; the confidence of the winner is then mapped
-through a curve fitted on rows the weights were not fitted on.
+Fused log-probability = sum of weight x log-probability over the sources, plus a bias for "no code", normalised. Weights
+are fitted on validation by maximum likelihood, so they are temperatures too; the confidence of the winner is then
+mapped through a curve fitted on rows the weights were not fitted on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from thce.files import read_json
 
 SETTINGS = "coder.json"
 MODEL, DIRECT, PRIOR = "model", "direct", "prior"
-"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior."""
+"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior.
+"""
 
 MODES = ("think", "direct")
 
@@ -31,8 +32,9 @@ Floats = NDArray[np.float64]
 class Fusion:
     """What was fitted for one way of answering.
 
-    `weights`: source -> weight, sources without a weight take no part; `none_bias` is added to "no code"; `curve`: pairs
-    (fused probability, confidence), rising, empty for none; `threshold`: least confidence of an answer that needs no review.
+    `weights`: source -> weight, sources without a weight take no part; `none_bias` is added to "no code"; `curve`:
+    pairs (fused probability, confidence), rising, empty for none; `threshold`: least confidence of an answer that needs
+    no review.
     """
 
     weights: Mapping[str, float]
@@ -41,7 +43,9 @@ class Fusion:
     threshold: float
 
     def fuse(self, sources: Mapping[str, Floats]) -> Floats:
-        """Normalised log-probabilities; each source is [..., codes] with "no code" last. A missing source counts as flat."""
+        """Normalised log-probabilities; each source is [..., codes] with "no code" last. A missing source counts as
+        flat.
+        """
         return combine(sources, self.weights, self.none_bias)
 
     def confidence(self, probability: float) -> float:

@@ -1,9 +1,10 @@
 """The forward pass of a Llama for decoding: fused weights, one preallocated cache, any number of tokens per row.
 
-Training uses the library's model. Decoding a small model with it spends most of its time around the arithmetic, and loading
-it takes longer than coding a hundred notes, so the coder runs the same weights through this pass (a test holds the two
-together). Keys and values lie in one tensor `cache[layer, row, slot]`; the caller says where each token is written and what
-it may look at, so that a prompt, the next token, a forced line or a tree of candidate codes are all one call, and rows need not be equally long.
+Training uses the library's model. Decoding a small model with it spends most of its time around the arithmetic, and
+loading it takes longer than coding a hundred notes, so the coder runs the same weights through this pass (a test holds
+the two together). Keys and values lie in one tensor `cache[layer, row, slot]`; the caller says where each token is
+written and what it may look at, so that a prompt, the next token, a forced line or a tree of candidate codes are all
+one call, and rows need not be equally long.
 """
 
 from __future__ import annotations
@@ -104,11 +105,12 @@ class Llama:
     def forward(
         self, cache: Tensor, tokens: Tensor, row: Tensor, place: Tensor, positions: Tensor, slots: Tensor, mask: Tensor
     ) -> Tensor:
-        """Hidden states [n, hidden], before the output product, of n tokens that belong to any rows, in any number per row.
+        """Hidden states [n, hidden], before the output product, of n tokens that belong to any rows, in any number per
+        row.
 
-        Token i is number `place[i]` among the new tokens of `row[i]`. `positions` go into the rotation, keys and values are
-        written at `slots`, and the token looks at slot t where `mask` [rows, places, seen] is true at (row, place, t). All but
-        `mask` are of shape [n]; only attention is padded to the row with most tokens.
+        Token i is number `place[i]` among the new tokens of `row[i]`. `positions` go into the rotation, keys and values
+        are written at `slots`, and the token looks at slot t where `mask` [rows, places, seen] is true at (row, place,
+        t). All but `mask` are of shape [n]; only attention is padded to the row with most tokens.
         """
         rows, places, _ = mask.shape
         seen = mask.shape[2]

@@ -1,9 +1,9 @@
 """The lexical prior: which codes the words of a text speak for, whatever the language model says.
 
-A text becomes the bag of its character n-grams (inside words) and of its words and word pairs, weighted by TF-IDF. A narrow
-linear layer (a vector per n-gram, a vector per code) is trained with a softmax over all codes and "no code", on training
-wordings and training narratives only. Most n-grams are left out at random at each step, so that no single one decides: that
-is what carries over to wordings never seen.
+A text becomes the bag of its character n-grams (inside words) and of its words and word pairs, weighted by TF-IDF. A
+narrow linear layer (a vector per n-gram, a vector per code) is trained with a softmax over all codes and "no code", on
+training wordings and training narratives only. Most n-grams are left out at random at each step, so that no single one
+decides: that is what carries over to wordings never seen.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def features(text: str) -> Counter[str]:
-    """Counts of all n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words."""
+    """Counts of n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words."""
     words = _WORD.findall(text.casefold())
     found: Counter[str] = Counter()
     for word in words:
@@ -42,7 +43,7 @@ def features(text: str) -> Counter[str]:
             for start in range(max(1, len(padded) - size + 1)):
                 found[padded[start : start + size]] += 1
     found.update(f"={word}" for word in words)
-    found.update(f"={left} {right}" for left, right in zip(words, words[1:], strict=False))
+    found.update(f"={left} {right}" for left, right in pairwise(words))
     return found
 
 
@@ -56,7 +57,9 @@ class Bag:
 
 
 class Prior:
-    """`labels` are (code type, code), the last one `NO_CODE`; `vectors` [n-grams, dim], `output` [labels, dim], `bias` [labels]."""
+    """`labels` are (code type, code), the last one `NO_CODE`; `vectors` [n-grams, dim], `output` [labels, dim], `bias`
+    [labels].
+    """
 
     def __init__(
         self,
@@ -98,11 +101,11 @@ class Prior:
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""
         bag = self.bag(texts)
-        hidden = np.zeros((len(texts), self.vectors.shape[1]), np.float32)
-        for row in range(len(texts)):
+        scores = np.zeros((len(texts), len(self.labels)))
+        for row in range(len(texts)):  # one by one: a product over all rows would round each by its neighbours
             part = slice(bag.start[row], bag.start[row + 1])
-            hidden[row] = bag.weight[part] @ self.vectors[bag.index[part]].astype(np.float32)
-        scores = (hidden @ self.output.T + self.bias).astype(np.float64)
+            hidden = bag.weight[part] @ self.vectors[bag.index[part]].astype(np.float32)
+            scores[row] = self.output @ hidden + self.bias
         scores -= scores.max(axis=1, keepdims=True)
         result: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
         return result

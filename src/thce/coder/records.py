@@ -1,4 +1,4 @@
-"""Files of narratives in, one JSON object per narrative out: streamed, in order, and resumed where a run was cut off."""
+"""Files of narratives in, one JSON object per narrative out: streamed, in order, resumed where a run was cut off."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ class Job:
 def read_jobs(source: str, code_type: str | None = None, day: date | None = None) -> Iterator[Job]:
     """The rows of a .jsonl, .csv, .parquet or .txt file (one narrative per line), or of standard input (`-`).
 
-    Fields: `narrative`; optional `id` (else the row's number), `code_type` and `date`, which go before the defaults given
-    here. A row that cannot be read becomes a job with a fault. Raises `UserError` when the file itself cannot be read.
+    Fields: `narrative`; optional `id` (else the row's number), `code_type` and `date`, which go before the defaults
+    given here. A row that cannot be read becomes a job with a fault. Raises `UserError` when the file itself cannot be
+    read.
     """
     for number, raw in _rows(source):
         place = f"{'standard input' if source == STDIN else source}:{number}"

@@ -1,7 +1,7 @@
 """A batch of sequences in the middle of decoding: cache, lengths, and the logits of each row's next token.
 
-Every token of a row lies at the slot of its own position, so rows of any length share a batch without padding on the left,
-and what a row computes does not depend on its neighbours' lengths.
+Every token of a row lies at the slot of its own position, so rows of any length share a batch without padding on the
+left, and what a row computes does not depend on its neighbours' lengths.
 """
 
 from __future__ import annotations

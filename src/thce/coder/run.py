@@ -13,10 +13,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from thce.codes.book import TABLES, CodeBook
-from thce.codes.book import open as open_book
 from thce.coder.coder import Coder, Prediction
 from thce.coder.records import Job
+from thce.codes.book import TABLES, CodeBook
+from thce.codes.book import open as open_book
 from thce.errors import UserError
 from thce.files import rounded
 
@@ -119,7 +119,7 @@ def model_hash(setup: Setup) -> str:
 
 
 def run(jobs: Iterator[Job], setup: Setup, workers: int, size: int) -> Iterator[tuple[list[Job], list[dict[str, Any]]]]:
-    """Chunks of at most `size` jobs with their rows, in order. With several workers each has its own copy of the model."""
+    """Chunks of at most `size` jobs with their rows, in order. Each of several workers has its own model."""
     if workers == 1:
         worker = Worker(setup)
         while chunk := list(islice(jobs, size)):

@@ -1,7 +1,8 @@
 """The probability of every code at once: the tree of codes searched level by level, all rows and branches in one pass.
 
-A branch's probability is the model's, with the tokens no code continues with left out. Where one token is left, no model is
-asked. Branches below the cut-off are not followed: their mass is spread evenly over the codes below them, and reported.
+A branch's probability is the model's, with the tokens no code continues with left out. Where one token is left, no
+model is asked. Branches below the cut-off are not followed: their mass is spread evenly over the codes below them, and
+reported.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ Floats = NDArray[np.float64]
 def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 1e-3) -> tuple[Floats, Floats]:
     """Log-probabilities [rows, sequences] of every sequence of `trie` as the next tokens, and the mass left out [rows].
 
-    At each level at most `beam` branches per row are followed, and only those more probable than `cutoff`. Each row of the
-    result sums to one. The rows themselves are left as they were.
+    At each level at most `beam` branches per row are followed, and only those more probable than `cutoff`. Each row of
+    the result sums to one. The rows themselves are left as they were.
     """
     count = len(rows.numbers)
     result = np.full((count, len(trie.order)), -np.inf)
     left_out = np.zeros(count)
+    floor = math.log(cutoff) if cutoff > 0 else -math.inf
     tree = _Tree(rows)
     at_row, at_node, at_score = np.arange(count), np.zeros(count, np.int64), np.zeros(count)
     logits, tops = rows.logits, [-1] * count
@@ -57,7 +59,7 @@ def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 1e-3) ->
         open_ = np.flatnonzero(~done)
         best = open_[np.lexsort((child[open_], -score[open_], row[open_]))]
         rank = np.arange(len(best)) - np.searchsorted(row[best], row[best])
-        keep = (rank < beam) & (score[best] > math.log(cutoff))
+        keep = (rank < beam) & (score[best] > floor)
         for i in best[~keep].tolist():
             low, top = int(trie.low[below[i]]), int(trie.high[below[i]])
             result[row[i], trie.order[low:top]] = score[i] - math.log(top - low)
@@ -71,7 +73,9 @@ def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 1e-3) ->
 
 
 class _Tree:
-    """Branches behind each row's sequence, in slots of their own: a token sees its row's sequence and its own ancestors."""
+    """Branches behind each row's sequence, in slots of their own: a token sees its row's sequence and its own
+    ancestors.
+    """
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows

@@ -1,8 +1,8 @@
 """All codes that may be answered, as one tree over token ids.
 
-An answer line is `TYPE: CODE (description)`. Only `TYPE: CODE` is spelled out in the tree: what follows a complete code is
-its official description, known without asking the model. Arrays instead of objects keep the whole of ICD-10-CM (74,719
-codes) in a few megabytes.
+An answer line is `TYPE: CODE (description)`. Only `TYPE: CODE` is spelled out in the tree: what follows a complete code
+is its official description, known without asking the model. Arrays instead of objects keep the whole of ICD-10-CM
+(74,719 codes) in a few megabytes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Ints = NDArray[np.int32]
 class Trie:
     """Node 0 is the root; the children of a node are `first[node]` up to `first[node] + count[node]`, in token order.
 
-    `leaf` is the number of the sequence that ends at a node, else -1. `end` is the first node at or below a node that does
-    not have exactly one child: on the way there the model has no choice. `low[node]:high[node]` are the places of the
-    sequences below a node in `order`, which lists them as the tree does.
+    `leaf` is the number of the sequence that ends at a node, else -1. `end` is the first node at or below a node that
+    does not have exactly one child: on the way there the model has no choice. `low[node]:high[node]` are the places of
+    the sequences below a node in `order`, which lists them as the tree does.
     """
 
     token: Ints
@@ -69,30 +69,26 @@ def build(sequences: Sequence[Sequence[int]]) -> Trie:
     started = np.zeros(len(sequences), bool)
     started[0] = True
     above = np.zeros(len(sequences), np.int32)
-    tokens, parents, leaves, lows, highs = (
-        [np.full(1, -1)],
-        [np.full(1, -1)],
-        [np.full(1, -1)],
-        [np.zeros(1)],
-        [[len(rows)]],
-    )
+    tokens: list[Ints] = [np.full(1, -1, np.int32)]
+    parents: list[Ints] = [np.full(1, -1, np.int32)]
+    leaves: list[Ints] = [np.full(1, -1, np.int32)]
+    lows: list[Ints] = [np.zeros(1, np.int32)]
+    highs: list[Ints] = [np.full(1, len(rows), np.int32)]
     total = 1
     for level in range(depth):
         started[1:] |= table[1:, level] != table[:-1, level]
         here = table[:, level] >= 0
-        begins = np.flatnonzero(started & here)
-        ends = np.searchsorted(np.flatnonzero(here), begins)
-        below = np.flatnonzero(here)
-        next_begin = np.append(begins[1:], len(rows))
-        # a node's sequences are neighbours, and none of them has ended above it
-        high = np.array([below[np.searchsorted(below, stop) - 1] + 1 for stop in next_begin]) if len(begins) else ends
+        begins = np.flatnonzero(started & here).astype(np.int32)
+        # the sequences below a node are neighbours; between them and the next node lie only sequences that have ended
+        last = np.maximum.accumulate(np.where(here, np.arange(len(rows)), -1))
+        high = (last[np.append(begins[1:], len(rows)) - 1] + 1).astype(np.int32)
         number = np.cumsum(started & here, dtype=np.int32) - 1 + total
         tokens.append(table[begins, level])
         parents.append(above[begins])
         final = lengths[begins] == level + 1
         if np.any(final & (high - begins > 1)):
             raise ValueError("a sequence is equal to another or begins it")
-        leaves.append(np.where(final, order[begins], -1))
+        leaves.append(np.where(final, order[begins], np.int32(-1)))
         lows.append(begins)
         highs.append(high)
         above = np.where(here, number, above)

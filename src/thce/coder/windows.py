@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 _BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.;!?])\s+"), re.compile(r"\s+"))
 """Where a text may be parted, best first: between sections, lines, sentences, words."""
@@ -25,7 +26,7 @@ def _part(text: str, start: int, end: int, fits: Callable[[str], bool], level: i
     else:
         edges = [start, (start + end) // 2, end]
     spans: list[tuple[int, int]] = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         if spans and fits(text[spans[-1][0] : right]):
             spans[-1] = (spans[-1][0], right)
         elif fits(text[left:right]):

@@ -14,10 +14,11 @@ MARKS = (THINK_OPEN, THINK_CLOSE, "ICD10:", "CPT:", "HCPCS:", "NONE:")
 """Ordinary added tokens, not special ones: special tokens vanish when a completion is decoded."""
 
 
-def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries.
+def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> PreTrainedTokenizerFast:
+    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `codes` come on top.
 
-    Digits stand alone, so a code is spelled and every code can be written; spaces go with the word that follows.
+    Digits stand alone, so every code can be spelled; spaces go with the word that follows. A code in `codes` is one token
+    where it stands as a word of its own: a small model then chooses among codes at once instead of digit by digit.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -36,6 +37,8 @@ def train(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
+    whole = [AddedToken(code, special=False, normalized=False, single_word=True) for code in sorted(set(codes))]
+    tokenizer.add_tokens(whole)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,

@@ -89,7 +89,11 @@ class Failed(Exception):
 def endpoint(base_url: str, model: str, **settings: Any) -> Endpoint:
     """An endpoint with its address checked and the key read; raises `UserError` before anything is sent."""
     parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        port_fits = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_fits:
         raise UserError("--base-url", f"`{base_url}` is no address", "write e.g. http://localhost:8000/v1")
     if parts.username or parts.password:
         raise UserError("--base-url", "must not hold a password", f"set {KEY_VARIABLE} instead")
@@ -125,7 +129,7 @@ def ask(client: httpx2.Client, to: Endpoint, body: Mapping[str, Any], stop: thre
             wait = _asked_for(headers.get("retry-after"))
         except httpx2.TimeoutException:
             problem = f"no answer within {to.timeout:g} s"
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             problem = f"connection failed ({type(error).__name__})"
         except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             problem = "the reply is no chat completion"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from thce import codes
+from thce import answers, codes
 from thce.codes.book import CodeBook
 from thce.narratives import preprocess_identifiers, quality_rows
 from thce.narratives.phrasebook import key
@@ -269,10 +269,12 @@ class _Rows:
             failed = [part for part, holds in zip(PARTS, verdict.parts, strict=True) if not holds]
             why = next((f"{claim.kind}: {claim.reason}" for claim in verdict.claims if claim.reason), "")
             say("reasoning", f"fails in {', '.join(failed)}" + (f" ({why})" if why else ""))
-        if example.rejected is not None and example.rejected.strip() != example.completion.strip():
-            other = verify(example.narrative, example.rejected, self.book)
-            if verdict.faithful and other.faithful:
-                say("pair", "the rejected side holds as well as the chosen one")
+        # a rejected side with other codes may well hold by itself: what it misses or adds only the gold codes tell
+        rejected = answers.parse(example.rejected or "")
+        if rejected.well_formed and tuple((code.code_type, code.code) for code in rejected.codes) == example.answered:
+            other = verify(example.narrative, example.rejected or "", self.book)
+            if example.rejected != example.completion and verdict.faithful and other.faithful:
+                say("pair", "the rejected side has the same codes, and its reasoning holds as well")
 
 
 def _lengths(texts: _Texts, report: Report, max_words: int | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ Pair = tuple[str, str]
 Reject = Callable[[str, str, str], None]
 """Told of everything left out: place (`file:line`), what (`row`, `code E11.8`, `evidence`), reason."""
 
+SIDES = ("train", "val", "test")
 LABELS = ("gold", "given", "billed", "silver", "generated")
 """Where a row's codes come from: read against the text by a coder, as the file gives them, billed for the whole stay,
 proposed by matching words, written by a model. Only `gold` may be called a reference standard."""
@@ -44,7 +45,8 @@ class Record:
     """One note as a source holds it.
 
     `codes` are (code type or "", code as spelled), most important first; `evidence` has offsets into `narrative`;
-    `family` is what must stay on one side of a split (a patient, a template, else the note itself).
+    `family` is what must stay on one side of a split (a patient, a report, else the note itself); `template` is for
+    a source whose rows have one already.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Record:
     place: str
     evidence: tuple[dict[str, Any], ...] = ()
     family: str = ""
+    template: str = ""
     kind: str = "note"
     label: str = "given"
     group: str | None = None
@@ -80,6 +83,8 @@ class SourceConfig:
     """Day on which a code must be in force, e.g. `2026-01-15`; without it the release of the tables decides."""
     clean: bool = True
     """Whether white space and Unicode are put in order and identifiers replaced (`preprocess.clean`)."""
+    side: str | None = None
+    """`train`, `val` or `test` for a source that is split already; without it a hash of each row's family decides."""
     sections: tuple[str, ...] = ()
     """Keep only these sections of a note, e.g. `discharge diagnosis`; empty: all of it."""
 
@@ -165,7 +170,7 @@ def accept(
         "narrative": record.narrative,
         "codes": [{"code_type": code_type, "code": code} for code_type, code in found],
         "evidence": evidence,
-        "template": f"{name}/{record.family or record.id}",
+        "template": record.template or f"{name}/{record.family or record.id}",
         "kind": record.kind,
         "source": name,
         "group": record.group,

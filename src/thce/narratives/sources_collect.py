@@ -1,8 +1,8 @@
 """Collect: read the sources of one configuration, and draw the sets of each stage from them.
 
 Every source becomes `<name>.jsonl` with what was left out beside it in `<name>.rejects.jsonl`; every set `<set>.jsonl`.
-A row's side (train, val, test) is a hash of its family, so all notes of a patient or template are on one side, whatever
-else is added later. No row serves two sets.
+A row's side (train, val, test) is its source's, or a hash of its family: then all notes of a patient or template are on
+one side, whatever else is added later. No row serves two sets.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from thce.errors import UserError
 from thce.files import read_jsonl, rounded, write_json, write_jsonl
 from thce.narratives import sources
 from thce.narratives.phrasebook import key
-from thce.narratives.sources import SourceConfig
+from thce.narratives.sources import SIDES, SourceConfig
 from thce.narratives.sources_config import build, configure
 from thce.narratives.splits import PhraseIndex
 from thce.params import read_yaml
 from thce.seeds import derive
-
-SIDES = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ class CollectConfig:
     sources: tuple[SourceConfig, ...]
     codes: str = "data/codes"
     held_out: str | None = None
-    """data/narratives/phrases.jsonl: rows with a phrase that is held out for the tests are left out."""
+    """data/narratives/phrases.jsonl: rows with a phrase that is held out from their side are left out."""
     sets: dict[str, SetConfig] = field(default_factory=dict)
 
 
@@ -122,9 +120,16 @@ def _sets(value: Any, names: list[str], place: str) -> dict[str, SetConfig]:
     return sets
 
 
-def held_out(path: Path | str) -> PhraseIndex:
-    """The phrases that `data/narratives/phrases.jsonl` names as held out for validation or test."""
-    return PhraseIndex(key(row["phrase"]) for row in read_jsonl(path) if row["split"] != "train")
+def held_out(path: Path | str) -> dict[str, PhraseIndex]:
+    """Side -> the phrases that may not stand there, from `data/narratives/phrases.jsonl`.
+
+    Phrases held out for test stand in test alone, those held out for validation not in training.
+    """
+    rows = [(row["split"], key(row["phrase"])) for row in read_jsonl(path)]
+    return {
+        "train": PhraseIndex(phrase for split, phrase in rows if split != "train"),
+        "val": PhraseIndex(phrase for split, phrase in rows if split == "test"),
+    }
 
 
 def collect(config: CollectConfig, out: Path | str, book: CodeBook | None = None) -> dict[str, Any]:
@@ -134,7 +139,7 @@ def collect(config: CollectConfig, out: Path | str, book: CodeBook | None = None
     book = book or codes.open(config.codes)
     report: dict[str, Any] = {"sources": {}, "sets": {}}
     pools: dict[str, list[_Candidate]] = {}
-    phrases = held_out(config.held_out) if config.held_out else None
+    phrases = held_out(config.held_out) if config.held_out else {}
     for source in config.sources:
         report["sources"][source.name], pools[source.name] = _read(source, config, book, phrases, out)
     taken: dict[str, set[int]] = {name: set() for name in pools}
@@ -146,7 +151,7 @@ def collect(config: CollectConfig, out: Path | str, book: CodeBook | None = None
 
 
 def _read(
-    source: SourceConfig, config: CollectConfig, book: CodeBook, phrases: PhraseIndex | None, out: Path
+    source: SourceConfig, config: CollectConfig, book: CodeBook, phrases: Mapping[str, PhraseIndex], out: Path
 ) -> tuple[dict[str, Any], list[_Candidate]]:
     """Stream one source into its file; what is kept in memory is one small tuple per row."""
     reasons: Counter[str] = Counter()
@@ -163,10 +168,10 @@ def _read(
         def stream() -> Iterator[dict[str, Any]]:
             offset = 0
             for row in sources.rows(source, book, config.seed, reject):
-                if phrases is not None and phrases.found(key(row["narrative"])):
-                    reject(row["id"], "row", "holds a phrase held out for the tests")
+                side = source.side or _side(row["template"], config)
+                if side in phrases and phrases[side].found(key(row["narrative"])):
+                    reject(row["id"], "row", "holds a phrase held out for validation or test")
                     continue
-                side = _side(row["template"], config)
                 sides[side] += 1
                 first = row["codes"][0] if row["codes"] else {"code_type": "", "code": ""}
                 complete = len({(item["code_type"], item["code"]) for item in row["evidence"]}) == len(row["codes"])

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from thce.codes.book import CodeBook
 from thce.errors import UserError
-from thce.narratives.sources import LABELS, Record, Reject, SourceConfig
+from thce.narratives.sources import LABELS, SIDES, Record, Reject, SourceConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +131,8 @@ def configure(value: Any, place: str) -> SourceConfig:
         raise UserError(f"{place}: columns.narrative", "missing", "name the column that holds the text")
     if getattr(config, "label", "given") not in LABELS:
         raise UserError(f"{place}: label", f"`{config.label}` is unknown", f"use {', '.join(LABELS)}")  # type: ignore[attr-defined]
+    if config.side not in (None, *SIDES):
+        raise UserError(f"{place}: side", f"`{config.side}` is unknown", f"use {', '.join(SIDES)}")
     if not 0 < config.sample <= 1:
         raise UserError(f"{place}: sample", f"must be above 0 and at most 1, not {config.sample}")
     if config.date_of_service is not None:

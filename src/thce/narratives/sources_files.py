@@ -115,7 +115,7 @@ def narrative_rows(path: str) -> Iterator[Record]:
                 codes=tuple((item["code_type"], item["code"]) for item in row["codes"]),
                 place=place,
                 evidence=tuple(row.get("evidence") or ()),
-                family=str(row.get("template") or ""),
+                template=str(row.get("template") or ""),
                 kind=str(row.get("kind") or "note"),
                 label=str(row.get("label") or "given"),
                 group=row.get("group"),

@@ -18,7 +18,7 @@ from thce.narratives.sources_config import MTSamples
 from thce.narratives.sources_files import csv_lines
 from thce.reasoning.words import denial
 
-GET = "download mtsamples.csv (https://www.kaggle.com/datasets/tboyle10/medicaltranscriptions, from mtsamples.com, CC0)"
+GET = "download mtsamples.csv (https://www.kaggle.com/datasets/tboyle10/medicaltranscriptions, from mtsamples.com)"
 _SHORTEST = 4
 """Letters a phrase of one word must have: `PE` or `ST` mean too many things in free text."""
 

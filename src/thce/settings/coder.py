@@ -31,7 +31,9 @@ class CoderParams:
     fusion: bool = knob()
     """Whether the lexical prior takes part; `false` leaves the calibrated model alone."""
     target_precision: float = knob(0.5, 1)
-    """Answers are `coded` above the confidence at which this share of validation answers was right; others are `review`."""
+    """Answers are `coded` above the confidence at which this share of validation answers was right; others are
+    `review`.
+    """
     calibration_rows: int = knob(50)
     """Validation rows the weights and the confidence are fitted on."""
     prior_dim: int = knob(8)

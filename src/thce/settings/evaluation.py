@@ -50,8 +50,10 @@ class SVMParams:
     """Longest run of words that is a feature."""
     min_df: int = knob(1)
     """A feature must occur in this many training narratives."""
+    tolerance: float = knob(0.0001, 1)
+    """The solver of a class stops when its criterion changes by less."""
     max_iter: int = knob(1)
-    """Passes of the solver per class."""
+    """At most this many passes of the solver per class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,6 @@ class BaselinesParams:
     bm25: BM25Params = knob()
     svm: SVMParams = knob()
     neighbour: NeighbourParams = knob()
-    max_words: int = knob(20)
-    """Only this many words of a training or test narrative are used."""
 
 
 @dataclass(frozen=True, slots=True)

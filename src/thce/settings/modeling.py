@@ -20,6 +20,9 @@ class BaseParams:
     """Commit of the hub model; needed with a hub name, so that the run can be repeated."""
     vocabulary: int = knob(300, 65536)
     """Entries of the byte-level BPE vocabulary (scratch)."""
+    code_tokens: bool = knob()
+    """Whether each code in scope and each of their categories is one token, on top of `vocabulary`; else codes are spelled
+    digit by digit (scratch)."""
     hidden: int = knob(16)
     """Width of the model (scratch)."""
     layers: int = knob(1)

@@ -1,0 +1,145 @@
+"""The coder as a user meets it: status, codes, evidence, alternatives; long notes, dates, code types."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import pytest
+import torch
+from coder_models import calibrated, rows, taught, untaught
+from codes_tables import book
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thce.answers import parse
+from thce.coder.coder import Coder, Options, Prediction
+from thce.coder.windows import windows
+from thce.errors import UserError
+
+pytestmark = pytest.mark.unit
+
+NOTES = [row[1]["content"] for row in rows(True)]
+
+
+@cache
+def coder(fitted: bool = True) -> Coder:
+    torch.set_num_threads(1)
+    if fitted:
+        return Coder.load(taught(), book(), calibrated())
+    return Coder.load(untaught(), book(), options=Options(max_reasoning=40, max_codes=3))
+
+
+def names(prediction: Prediction) -> list[str]:
+    return [item.code for item in prediction.codes]
+
+
+def test_known_problems_are_coded_with_the_words_that_say_so() -> None:
+    note = "Assessment: acute bronchitis."
+    (found,) = coder().code([note])
+    assert names(found) == ["J20.9"] and found.status == "coded"
+    item = found.codes[0]
+    assert item.description == "Acute bronchitis, unspecified" and 0 < item.confidence <= 1
+    assert [(span.text, span.start, span.source) for span in item.evidence] == [("acute bronchitis", 12, "trace")]
+    assert found.alternatives[0][:2] == ("ICD10", "J20.9") and len(found.alternatives) == 5
+    assert found.reasoning and parse(found.text).well_formed
+
+
+def test_without_reasoning_the_evidence_is_lexical() -> None:
+    (found,) = coder().code(["Assessment: acute bronchitis."], think=False)
+    assert names(found) == ["J20.9"] and found.reasoning is None
+    (span,) = found.codes[0].evidence
+    assert span.source == "lexical" and "bronchitis" in span.text
+
+
+def test_two_problems_two_codes_and_no_problem_none() -> None:
+    two, none = coder().code(["Dx acute bronchitis. Dx hypertension.", "Assessment: nothing new."])
+    assert names(two) == ["J20.9", "I10"]
+    assert names(none) == [] and none.status in ("none", "review") and none.alternatives[0][0] == "NONE"
+
+
+def test_an_unsure_answer_goes_to_review() -> None:
+    cautious = Coder.load(taught(), book(), calibrated())
+    cautious.fusions = {
+        mode: type(part)(part.weights, part.none_bias, part.curve, 1.01) for mode, part in cautious.fusions.items()
+    }
+    found = cautious.code(NOTES[:3])
+    assert {prediction.status for prediction in found} == {"review"}
+    assert [names(one) for one in found] == [names(one) for one in coder().code(NOTES[:3])]
+
+
+@pytest.mark.parametrize("think", [True, False])
+def test_one_note_or_many_the_codes_are_the_same(think: bool) -> None:
+    together = coder().code(NOTES, think)
+    apart = [coder().code([note], think)[0] for note in NOTES]
+    assert [(names(one), one.status, one.text) for one in together] == [
+        (names(one), one.status, one.text) for one in apart
+    ]
+
+
+def test_a_code_type_leaves_only_its_codes() -> None:
+    for kind in ("ICD10", "CPT", "HCPCS"):
+        for found in coder().code(NOTES[:6], code_type=kind):
+            assert {item.code_type for item in found.codes} <= {kind}
+            assert {name for name, _, _ in found.alternatives} <= {kind, "NONE"}
+
+
+def test_a_day_leaves_only_codes_in_force() -> None:
+    day = date(2014, 3, 1)  # before ICD-10-CM
+    for found in coder().code(NOTES[:6], day=day):
+        assert all(item.code_type != "ICD10" for item in found.codes)
+    with pytest.raises(UserError, match="no code is left"):
+        coder().code(NOTES[:1], code_type="ICD10", day=day)
+
+
+def test_a_long_note_is_read_to_its_end_and_offsets_hold() -> None:
+    filler = "Seen for rigid walker. " * 60
+    note = f"{filler}\n\nDx chest cold.\n\n{filler}"
+    (found,) = coder().code([note])
+    assert {"J20.9", "E0130"} <= set(names(found))
+    assert len(set(names(found))) == len(found.codes)
+    for item in found.codes:
+        assert item.evidence
+        for span in item.evidence:
+            assert note[span.start : span.end] == span.text
+    confidences = [item.confidence for item in found.codes]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=120), max_size=4), st.booleans(), st.booleans())
+def test_any_text_gives_valid_codes_with_evidence_in_place(texts: list[str], think: bool, fitted: bool) -> None:
+    found = coder(fitted).code(texts, think)
+    assert len(found) == len(texts)
+    for text, one in zip(texts, found, strict=True):
+        for item in one.codes:
+            entry = book().find(item.code_type, item.code)
+            assert entry is not None and entry.billable and item.description == entry.short_title
+            assert 0 <= item.confidence <= 1
+            assert all(text[span.start : span.end] == span.text for span in item.evidence)
+        assert sum(probability for _, _, probability in one.alternatives) <= 1 + 1e-6
+        assert len(set(names(one))) == len(one.codes)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(alphabet="ab .\n", max_size=120), st.integers(1, 12))
+def test_windows_follow_one_another_and_fit(text: str, size: int) -> None:
+    spans = windows(text, lambda part: len(part) <= size)
+    assert "".join(text[start:end] for start, end in spans) == text
+    assert all(end - start <= size for start, end in spans)
+
+
+def test_windows_keep_sections_whole_where_they_can() -> None:
+    text = "HPI: cough.\n\nPlan: rest. Fluids."
+    assert [text[a:b] for a, b in windows(text, lambda part: len(part) <= 20)] == [
+        "HPI: cough.\n\n",
+        "Plan: rest. Fluids.",
+    ]
+    assert windows(text, lambda part: True) == [(0, len(text))]
+
+
+def test_what_is_not_trained_is_said(tmp_path: object) -> None:
+    with pytest.raises(UserError, match="make repro"):
+        Coder.load(str(tmp_path), book())
+    with pytest.raises(UserError, match="calibrat"):
+        Coder.load(taught(), book(), str(tmp_path))

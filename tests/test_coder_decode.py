@@ -1,0 +1,194 @@
+"""Decoding: free text as the library would write it, and answers that are codes in scope whatever the model says."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from coder_models import DIRECT, THINK, rows, taught, untaught
+from codes_tables import book
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM
+
+from thce.answers import parse
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
+from thce.coder.trie import CodeSet
+from thce.errors import UserError
+from thce.modeling.chat import prompt_text
+
+pytestmark = pytest.mark.unit
+
+LIMITS = {"max_reasoning": 80, "max_codes": 3}
+
+
+@cache
+def decoder(trained: bool, batch_size: int = 8) -> Decoder:
+    torch.set_num_threads(1)
+    return Decoder.load(taught() if trained else untaught(), batch_size)
+
+
+@cache
+def codes(trained: bool) -> CodeSet:
+    return CodeSet(book().scope, decoder(trained).tokenizer)
+
+
+def prompts(narratives: list[str], trained: bool, think: bool = True) -> list[list[int]]:
+    system = {"role": "system", "content": THINK if think else DIRECT}
+    return [decoder(trained).encode(prompt_text([system, {"role": "user", "content": text}])) for text in narratives]
+
+
+NARRATIVES = [row[1]["content"] for row in rows(True)][:14]
+
+
+def test_greedy_text_is_what_the_library_generates() -> None:
+    model = AutoModelForCausalLM.from_pretrained(taught())
+    found = decoder(True).free(prompts(NARRATIVES[:5], True), 50)
+    for ids, (completion,) in zip(prompts(NARRATIVES[:5], True), found, strict=True):
+        inputs = torch.tensor([ids])
+        kept: dict[str, Any] = {"attention_mask": torch.ones_like(inputs), "do_sample": False, "max_new_tokens": 50}
+        theirs = model.generate(inputs, eos_token_id=decoder(True).stop, **kept)[0, len(ids) :].tolist()
+        assert completion.new_tokens == len(theirs)
+        assert completion.stopped == (theirs[-1] == decoder(True).stop)
+        assert completion.text == decoder(True).decode(theirs[:-1] if completion.stopped else theirs)
+
+
+def test_a_sample_depends_on_seed_prompt_and_number_only() -> None:
+    ids = prompts(NARRATIVES, True)
+    draw = {"samples": 3, "temperature": 1.5, "top_p": 0.95}
+    whole = decoder(True).free(ids, 30, seed=5, **draw)
+    assert decoder(True).free(ids, 30, seed=5, **draw) == whole
+    assert decoder(True, 3).free(ids[:4], 30, seed=5, **draw) == whole[:4]
+    assert decoder(True).free(ids, 30, seed=6, **draw) != whole
+    assert any(len({one.text for one in drawn}) > 1 for drawn in whole)
+
+
+def test_sampling_stays_in_the_nucleus() -> None:
+    ids = prompts(NARRATIVES[:3], True)
+    greedy = decoder(True).free(ids, 30)
+    assert decoder(True).free(ids, 30, temperature=1.0, top_p=1e-6) == greedy
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_code_probabilities_are_exact_when_nothing_is_left_out(trained: bool) -> None:
+    table = codes(trained)
+    ids = prompts(NARRATIVES[:2], trained, think=False)
+    scores, left_out = decoder(trained).scores(ids, table, beam=10_000, cutoff=0.0)
+    assert np.allclose(np.exp(scores).sum(axis=1), 1) and not left_out.any()
+    model = AutoModelForCausalLM.from_pretrained(taught() if trained else untaught())
+    children: dict[tuple[int, ...], set[int]] = {}
+    for sequence in table.spelled:
+        for cut in range(len(sequence)):
+            children.setdefault(tuple(sequence[:cut]), set()).add(sequence[cut])
+    for row, prompt in enumerate(ids):
+        for number in (*range(0, len(table), 97), table.none):
+            sequence = table.spelled[number]
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([prompt + sequence])).logits[0, len(prompt) - 1 :].double()
+            expected = 0.0
+            for cut, token in enumerate(sequence):
+                allowed = sorted(children[tuple(sequence[:cut])])
+                expected += float(logits[cut, token] - torch.logsumexp(logits[cut, allowed], 0))
+            assert scores[row, number] == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_is_left_out_is_spread_and_reported() -> None:
+    ids = prompts(NARRATIVES[:4], False, think=False)
+    exact, _ = decoder(False).scores(ids, codes(False), beam=10_000, cutoff=0.0)
+    scores, left_out = decoder(False).scores(ids, codes(False), beam=4, cutoff=1e-2)
+    assert np.allclose(np.exp(scores).sum(axis=1), 1) and (left_out > 0).all() and (left_out < 1).all()
+    # the difference in mass can be no larger than what was left out
+    assert (np.abs(np.exp(scores) - np.exp(exact)).sum(axis=1) <= 2 * left_out + 1e-6).all()
+
+
+def test_a_taught_model_answers_as_it_was_taught() -> None:
+    data = rows(True)
+    found = decoder(True).constrained(
+        prompts([row[1]["content"] for row in data], True), codes(True), think=True, **LIMITS
+    )
+    wanted = [row[2]["content"] for row in data]
+    assert sum(answer.text == text for answer, text in zip(found, wanted, strict=True)) >= 0.9 * len(wanted)
+    assert max(len(answer.lines) for answer in found) == 2
+    assert sum(answer.closed for answer in found) >= 0.9 * len(wanted)
+    for answer in found:
+        assert answer.new_tokens == len(decoder(True).encode(answer.text)) + 1
+
+
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize("think", [True, False])
+def test_one_at_a_time_gives_the_same_answers_as_a_batch(trained: bool, think: bool) -> None:
+    ids = prompts(NARRATIVES, trained, think)
+
+    def answers(batch_size: int) -> list[tuple[str, tuple[int, ...]]]:
+        found = decoder(trained, batch_size).constrained(ids, codes(trained), think=think, **LIMITS)
+        return [(answer.text, tuple(line.number for line in answer.lines)) for answer in found]
+
+    assert answers(1) == answers(32) == answers(5)
+
+
+def test_a_shared_prefix_changes_nothing() -> None:
+    ids = prompts(NARRATIVES, True)
+    shared = ids[0][:6]
+    assert all(prompt[:6] == shared for prompt in ids)
+    plain = decoder(True).constrained(ids, codes(True), think=True, **LIMITS)
+    quick = decoder(True).constrained(ids, codes(True), think=True, prefix=shared, **LIMITS)
+    assert [answer.text for answer in quick] == [answer.text for answer in plain]
+
+
+def check(answer: Answer, think: bool) -> None:
+    read = parse(answer.text)
+    assert read.well_formed
+    assert (read.reasoning is not None) == think
+    for code, description in zip(read.codes, read.descriptions, strict=True):
+        entry = book().find(code.code_type, code.code)
+        assert entry is not None and entry.billable and entry.short_title == description
+    assert read.none == (not read.codes)
+    assert len(read.codes) <= LIMITS["max_codes"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_whatever_is_written_in_a_narrative_the_answer_is_codes_in_scope(
+    texts: list[str], think: bool, trained: bool
+) -> None:
+    texts = [text.encode("utf-8", "ignore").decode() for text in texts]
+    ids = prompts(texts, trained, think)
+    for answer in decoder(trained).constrained(ids, codes(trained), think=think, **LIMITS):
+        check(answer, think)
+
+
+def test_reasoning_that_does_not_end_is_closed_by_force() -> None:
+    ids = prompts(NARRATIVES[:3], True)
+    found = decoder(True).constrained(ids, codes(True), think=True, max_reasoning=4, max_codes=2)
+    for answer in found:
+        assert not answer.closed
+        assert len(decoder(True).encode(answer.reasoning or "")) <= 4
+        check(answer, True)
+
+
+def test_no_code_comes_twice_and_no_code_line_stands_alone() -> None:
+    ids = prompts(["Dx acute bronchitis. Dx hypertension.", "Assessment: nothing new."], True)
+    two, none = decoder(True).constrained(ids, codes(True), think=True, **LIMITS)
+    numbers = [line.number for line in two.lines]
+    assert len(numbers) == len(set(numbers)) == 2
+    assert two.lines[0].reached == 1.0 and 0.5 < two.lines[1].reached <= 1
+    for line in two.lines[1:]:
+        assert line.scores[numbers[0]] == line.scores[codes(True).none] == -np.inf
+        assert np.exp(line.scores).sum() == pytest.approx(1)
+    assert [line.number for line in none.lines] == [codes(True).none]
+
+
+def test_a_prompt_that_does_not_fit_is_refused_not_cut() -> None:
+    context = decoder(True).model.context
+    with pytest.raises(UserError, match="context"):
+        decoder(True).free([[5] * context], 1)
+    with pytest.raises(UserError, match="context"):
+        decoder(True).scores([[5] * (context - ANSWER_ROOM + 1)], codes(True))
+
+
+def test_no_prompts_no_answers() -> None:
+    assert decoder(True).free([], 5) == []
+    assert decoder(True).constrained([], codes(True), think=True, **LIMITS) == []

@@ -1,0 +1,98 @@
+"""Fusion and confidence: weights that validation asks for, and probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thce.coder import calibrate, fusion
+from thce.coder.fusion import MODEL, PRIOR, Fusion, combine
+from thce.errors import UserError
+
+pytestmark = pytest.mark.unit
+
+ROWS, LABELS = 400, 6
+
+
+def drawn(sharpness: float, seed: int, truth: np.ndarray) -> np.ndarray:
+    """Log-probabilities that lean to the truth, as sharp as told: overconfident where `sharpness` exceeds 1."""
+    noise = np.random.default_rng(seed).normal(size=(ROWS, LABELS))
+    noise[np.arange(ROWS), truth] += 1.5
+    # a label with one more standard normal and a lead of 1.5 is right with softmax(1.5 x score)
+    return combine({MODEL: noise * 1.5 * sharpness}, {MODEL: 1.0}, 0.0)
+
+
+TRUTH = np.random.default_rng(0).integers(0, LABELS, ROWS)
+GOLD = [[int(label)] for label in TRUTH]
+
+
+def test_a_fused_row_is_a_distribution_and_the_bias_moves_no_code_alone() -> None:
+    scores = drawn(1.0, 1, TRUTH)
+    plain = combine({MODEL: scores}, {MODEL: 0.7}, 0.0)
+    moved = combine({MODEL: scores}, {MODEL: 0.7}, 2.0)
+    assert np.allclose(np.exp(plain).sum(axis=1), 1) and np.allclose(np.exp(moved).sum(axis=1), 1)
+    shift = moved - plain
+    assert np.allclose(shift[:, -1:] - shift[:, :-1], 2.0)
+
+
+def test_ruled_out_codes_stay_ruled_out() -> None:
+    scores = np.log(np.array([0.5, 0.3, 0.2]))
+    scores[1] = -np.inf
+    fused = Fusion({MODEL: 1.0, PRIOR: 2.0}, 0.5, (), 0.0).fuse({MODEL: scores, PRIOR: scores})
+    assert fused[1] == -np.inf and np.exp(fused).sum() == pytest.approx(1)
+
+
+def test_an_overconfident_source_is_cooled_and_a_useless_one_dropped() -> None:
+    sharp = drawn(4.0, 1, TRUTH)
+    useless = drawn(1.0, 2, np.random.default_rng(5).integers(0, LABELS, ROWS))
+    weights, bias = calibrate.fit_weights({MODEL: sharp, PRIOR: useless}, TRUTH)
+    assert 0.15 < weights[MODEL] < 0.4
+    assert weights[PRIOR] < 0.15
+    assert abs(bias) < 1
+
+
+def test_two_independent_sources_are_better_than_either() -> None:
+    sources = {MODEL: drawn(1.0, 1, TRUTH), PRIOR: drawn(1.0, 2, TRUTH)}
+    found = calibrate.fit_mode(sources, GOLD, 0.9).metrics
+    assert found["accuracy"]["fused"] > max(found["accuracy"][MODEL], found["accuracy"][PRIOR])
+    assert found["log_loss"]["fused"] < min(found["log_loss"][MODEL], found["log_loss"][PRIOR])
+
+
+def test_confidence_is_calibrated_and_the_threshold_keeps_its_promise() -> None:
+    fitted = calibrate.fit_mode({MODEL: drawn(3.0, 1, TRUTH)}, GOLD, 0.9)
+    assert fitted.metrics["calibration"]["ece_after"] < 0.06
+    assert fitted.metrics["precision"] >= 0.9 and 0 < fitted.metrics["coverage"] < 1
+
+
+def test_an_isotonic_curve_rises_and_never_says_never() -> None:
+    at = np.linspace(0, 1, 50)
+    curve = calibrate.isotonic(at, at > 0.6)
+    values = [value for _, value in curve]
+    assert values == sorted(values) and values[0] > 0 and values[-1] < 1
+    mapped = Fusion({MODEL: 1.0}, 0.0, curve, 0.5)
+    assert mapped.confidence(0.0) < 0.1 < 0.9 < mapped.confidence(1.0)
+
+
+def test_the_threshold_takes_rows_of_equal_confidence_together() -> None:
+    sure = np.array([0.9, 0.8, 0.8, 0.7])
+    assert calibrate.least_confidence(sure, np.array([True, True, False, True]), 0.75) == pytest.approx(0.7, abs=1e-5)
+    assert calibrate.least_confidence(sure, np.array([True, True, False, False]), 0.9) == pytest.approx(0.9, abs=1e-5)
+    assert calibrate.least_confidence(sure, np.zeros(4, bool), 0.9) > 1
+
+
+def test_the_calibration_error_is_the_mean_gap() -> None:
+    sure, right = np.array([0.9, 0.9, 0.1, 0.1]), np.array([True, False, False, False])
+    assert calibrate.expected_error(sure, right) == pytest.approx((0.8 + 0.2) / 4)
+    assert calibrate.expected_error(np.array([1.0, 0.0]), np.array([True, False])) == 0
+
+
+def test_without_fusion_the_model_stands_alone() -> None:
+    assert calibrate.source_names(True, False) == (MODEL,)
+    assert PRIOR in calibrate.source_names(False, True)
+
+
+def test_a_folder_without_calibration_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="make repro"):
+        fusion.load(tmp_path)
