@@ -22,7 +22,13 @@ def main() -> None:
     runtime.start(params.load_scalar("threads"), seed)
     book = open_book("data/codes")
     options = Options(
-        settings.max_new_tokens, settings.max_codes, settings.top_k, settings.beam, settings.cutoff, settings.batch_size
+        max_reasoning=settings.max_new_tokens,
+        max_codes=settings.max_codes,
+        top_k=settings.top_k,
+        beam=settings.beam,
+        cutoff=settings.cutoff,
+        batch_size=settings.batch_size,
+        think=settings.think,
     )
     coder = Coder.load("models/stage3", book, options=options)
     labels = [*((entry.code_type, entry.code) for entry in coder.scope), prior.NO_CODE]
@@ -44,7 +50,8 @@ def main() -> None:
     coder.prior = prior.Prior.load(OUT)  # what is fitted below is what will be loaded: vectors in half precision
 
     # 3 what each source says of the validation rows
-    val = list(files.read_jsonl("data/prepared/stage2/val.jsonl"))[: settings.calibration_rows]
+    held = [row for stage in (2, 1) for row in files.read_jsonl(f"data/prepared/stage{stage}/val.jsonl")]
+    val = list({row["_metadata"]["id"]: row for row in held}.values())[: settings.calibration_rows]
     place = {label: i for i, label in enumerate(labels)}
     gold = [[place[pair] for pair in calibrate.pairs_of(row) if pair in place] or [len(labels) - 1] for row in val]
     think, direct, lexical = calibrate.sources_of(coder, [calibrate.narrative_of(row) for row in val])

@@ -109,7 +109,8 @@ def test_results_go_to_standard_output_in_order(tmp_path: Path, capfdbinary: pyt
 
 
 FAULTY = (
-    '{"id": "a", "narrative": "Dx hypertension."}\nnot json\n{"id": "c"}\n{"id": "d", "narrative": "x", "date": "soon"}\n'
+    '{"id": "a", "narrative": "Dx hypertension."}\nnot json\n{"id": "c"}\n'
+    '{"id": "d", "narrative": "x", "date": "soon"}\n'
     '{"id": "e", "narrative": "x", "code_type": "SNOMED"}\n[1]\n{"id": "g", "narrative": "Dx rigid walker."}\n'
 )
 

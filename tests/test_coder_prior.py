@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thce.coder import calibrate, evidence
@@ -41,6 +41,7 @@ def test_features_are_ngrams_inside_words_words_and_pairs() -> None:
     assert "h c" not in found and "," not in found
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_gets_a_distribution(text: str) -> None:
     scores = small().log_probs([text])
@@ -116,6 +117,7 @@ def test_lexical_evidence_is_the_clause_the_code_cannot_do_without() -> None:
     assert "bronchitis" in span.text and "refill" not in span.text and "car" not in span.text
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_lexical_evidence_always_stands_in_the_text(text: str) -> None:
     for span in evidence.leave_one_out(small(), text, ("ICD10", "I10")):

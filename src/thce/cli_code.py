@@ -74,7 +74,7 @@ def _code(args: argparse.Namespace) -> int:
     from thce.coder import records, run
 
     day = records.parse_day(args.date) if args.date else None
-    setup = run.Setup(args.model, args.coder, args.codes, not args.no_think, args.audit)
+    setup = run.Setup(args.model, args.coder, args.codes, False if args.no_think else None, args.audit)
     if args.text is not None:
         if not args.text.strip():
             raise UserError("narrative", "is empty")

@@ -70,6 +70,7 @@ class Options:
     beam: int = 16
     cutoff: float = 1e-3
     batch_size: int = 32
+    think: bool = True
 
 
 class Coder:

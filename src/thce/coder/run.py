@@ -26,12 +26,12 @@ CHUNK = 8
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Where model, calibration and tables lie, and how to answer."""
+    """Where model, calibration and tables lie, and how to answer; `think` None: as the coder was calibrated for."""
 
     model: str
     coder: str
     codes: str
-    think: bool
+    think: bool | None
     audit: bool
 
 
@@ -42,6 +42,7 @@ class Worker:
         self.setup = setup
         self.book = open_book(setup.codes)
         self.coder = Coder.load(setup.model, self.book, setup.coder)
+        self.think = self.coder.options.think if setup.think is None else setup.think
         self.model_hash = model_hash(setup) if setup.audit else ""
 
     def rows(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
@@ -55,7 +56,7 @@ class Worker:
                 groups.setdefault((job.code_type, job.day), []).append(i)
         for (code_type, day), members in groups.items():
             try:
-                predictions = self.coder.code([jobs[i].narrative for i in members], self.setup.think, code_type, day)
+                predictions = self.coder.code([jobs[i].narrative for i in members], self.think, code_type, day)
             except UserError as error:
                 found |= {i: error_row(jobs[i], str(error)) for i in members}
                 continue
@@ -71,10 +72,10 @@ class Worker:
                 "model_sha256": self.model_hash,
                 "code_sets": {name: self.book.release(name) for name in TABLES},
                 "params": {
-                    "think": self.setup.think,
+                    **asdict(self.coder.options),
+                    "think": self.think,
                     "code_type": job.code_type,
                     "date": job.day.isoformat() if job.day else None,
-                    **asdict(self.coder.options),
                 },
                 "completion": prediction.text,
             }

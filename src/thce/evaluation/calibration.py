@@ -27,10 +27,20 @@ def equal_width(confidence: Sequence[float], right: Sequence[bool], bins: int) -
 
 
 def equal_mass(confidence: Sequence[float], right: Sequence[bool], bins: int) -> list[Bin]:
-    """Bins of (nearly) equal numbers of rows, by rising confidence: the adaptive form, for skewed confidences."""
-    rows = sorted(zip(confidence, right, strict=True))
-    edges = [round(index * len(rows) / bins) for index in range(bins + 1)]
-    return [_bin(rows[low:high]) for low, high in zip(edges, edges[1:], strict=False) if low < high]
+    """At most `bins` bins of about equal numbers of rows, by rising confidence: the adaptive form, for skewed confidences.
+
+    Rows of equal confidence stay in one bin: splitting them would sort them by something that has no meaning, and an order
+    by outcome would invent a gap.
+    """
+    rows = sorted(zip(confidence, right, strict=True), key=lambda row: row[0])
+    found: list[Bin] = []
+    part: list[tuple[float, bool]] = []
+    for _, ties in groupby(rows, key=lambda row: row[0]):
+        part += ties
+        if len(part) * bins >= len(rows):
+            found.append(_bin(part))
+            part = []
+    return [*found, _bin(part)] if part else found
 
 
 def _bin(rows: Sequence[tuple[float, bool]]) -> Bin:
