@@ -4,7 +4,7 @@ import random
 
 import _bootstrap
 from thce import files, params
-from thce.modeling import base, chat, fit, runtime
+from thce.modeling import bag, base, chat, fit, runtime
 from thce.modeling import tokenizer as tokenizers
 from thce.seeds import derive
 from thce.settings.modeling import BaseParams
@@ -36,43 +36,19 @@ def main() -> None:
     codes = scope_codes() if settings.code_tokens else []
     tokenizer = tokenizers.train(texts + chats, settings.vocabulary, codes)
 
-    # 4 model, and its first training on titles, terms and phrases
+    # 4 model: token vectors first, then the whole on titles, terms and phrases
     model = base.scratch(settings, tokenizer, seed)
     metrics = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}
+    if settings.bag_epochs:
+        metrics["bag"] = bag.teach(model, tokenizer, texts, settings.bag_epochs, settings.chop, settings.spread, seed)
     points: list[dict[str, float]] = []
     if settings.epochs > 0:
-        bounded = [line for line in texts if line.strip()]
 
         def encode(index: int, chop: random.Random) -> fit.Row:
-            head, _, tail = bounded[index].partition("\n")
-            pieces = chat.cut(head, chop, settings.chop)
-            ids = [token for piece in pieces for token in tokenizer.encode(piece, add_special_tokens=False)]
-            return {
-                "input_ids": ids + tokenizer.encode("\n" + tail, add_special_tokens=False) + [chat.stop_id(tokenizer)]
-            }
+            return base.wording_row(tokenizer, texts[index], chop, settings.chop, settings.titles)
 
-        rows = fit.epochs_of(encode, len(bounded), settings.epochs, settings.batch_size, seed)
-        points, trained = fit.fit(
-            "base",
-            model,
-            tokenizer,
-            rows,
-            {},
-            fit.Settings(
-                epochs=settings.epochs,
-                batch_size=settings.batch_size,
-                micro_batch=settings.batch_size,
-                learning_rate=settings.learning_rate,
-                warmup=settings.warmup,
-                weight_decay=settings.weight_decay,
-                max_grad_norm=1.0,
-                max_length=settings.context,
-                save_steps=500,
-                precision=settings.precision,
-            ),
-            seed,
-            None,
-        )
+        rows = fit.epochs_of(encode, len(texts), settings.epochs, settings.batch_size, seed)
+        points, trained = fit.fit("base", model, tokenizer, rows, {}, fit.Settings.of_base(settings), seed, None)
         metrics |= trained
 
     # 5 outputs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _bootstrap
-
 from thce import params
 from thce.codes import tables
 from thce.files import write_json

@@ -1,18 +1,17 @@
 """Evaluate: every stage and the whole system on every test set, scored, compared, and checked for leaks."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import _bootstrap
 from thce import files, params
 from thce.codes.book import TABLES
 from thce.codes.book import open as open_book
-from thce.coder.coder import Options
 from thce.errors import UserError
 from thce.evaluation import baselines, leaks, running, score, summary, taxonomy
 from thce.evaluation.data import Item, Prediction, capped, read_items, read_predictions, to_prediction
 from thce.modeling import runtime
 from thce.seeds import derive
-from thce.settings.coder import CoderParams
 from thce.settings.evaluation import EvaluateParams
 
 PREPARED = "data/prepared"
@@ -23,7 +22,6 @@ PLOTS = "metrics/plots"
 def main() -> None:
     # 1 parameters, test sets, training material
     settings = params.load(EvaluateParams)
-    coding = params.load(CoderParams)
     seed = derive(params.load_scalar("seed"), "evaluate")
     runtime.start(params.load_scalar("threads"), seed)
     book = open_book("data/codes")
@@ -43,9 +41,9 @@ def main() -> None:
     def some(rows: int) -> list[Item]:
         return [item for part in tests.values() for item in capped(part, rows)]
 
-    options = Options(
-        settings.max_new_tokens, coding.max_codes, coding.top_k, coding.beam, coding.cutoff, settings.batch_size
-    )
+    whole = running.whole_system("models/stage3", "models/coder", book)
+    reasons = whole.options.think
+    options = replace(whole.options, max_reasoning=settings.max_new_tokens, batch_size=settings.batch_size)
     written: dict[str, list[dict[str, object]]] = {}
     for stage in ("stage1", "stage2", "stage3"):
         model = running.model_alone(f"models/{stage}", book, options)
@@ -55,11 +53,10 @@ def main() -> None:
         if think:
             rows += running.constrained(model, some(settings.think_rows), stage, "direct", False)
         written[stage] = rows
-    whole = running.whole_system("models/stage3", "models/coder", book)
     asked = some(settings.system_rows)
-    fused = running.constrained(whole, asked, "system", "fused", coding.think)
+    fused = running.constrained(whole, asked, "system", "fused", reasons)
     written["system"] = fused + running.retriever(whole, asked, "retriever")
-    if coding.think:
+    if reasons:
         written["system"] += running.constrained(whole, some(settings.think_rows), "system", "direct", False)
 
     # 4 the numbers
@@ -72,7 +69,6 @@ def main() -> None:
     numbers = summary.systems(tests, found, use)
     items, answers = summary.answered(everything, found["system", "fused"])
     status = {str(row["id"]): str(row["status"]) for row in fused}
-    best = summary.best_baselines(tests, floor)
     metrics = {
         "setup": {
             "scope": len(book.scope),
@@ -80,14 +76,13 @@ def main() -> None:
             "rows": {name: len(part) for name, part in tests.items()},
             "resamples": settings.resamples,
             "precision": settings.precision,
-            "reasoning": coding.think,
+            "reasoning": reasons,
         },
         "systems": numbers,
-        "best_baseline": best,
+        "best_baseline": summary.best_baselines(tests, floor),
         "compare": summary.comparisons(tests, found, floor, use),
         "review": {
-            name: summary.review(*summary.answered(part, found["system", "fused"]), status)
-            for name, part in tests.items()
+            name: summary.review(*summary.answered(part, found["system", "fused"]), status) for name, part in tests.items()
         },
         "leaks": leaked | {"shuffled": leaks.shuffled(items, [one.answer for one in answers], seed)},
     }
@@ -98,12 +93,10 @@ def main() -> None:
         wordings[code].append(wording)
     errors = taxonomy.report(items, answers, taxonomy.Taxonomy(book, wordings), settings.examples)
     frequency = Counter(code for item in trained for code in item.gold)
-    strongest = max(best.values(), key=list(best.values()).count)
-    chosen = {
-        "system": found["system", "fused"],
-        "retriever": found["retriever", "retriever"],
-        strongest: next(rows for (name, _), rows in floor.items() if name == strongest),
-    }
+    chosen = {"system": found["system", "fused"], "retriever": found["retriever", "retriever"]}
+    if floor:
+        strongest = summary.strongest(tests, floor)
+        chosen[strongest] = floor[strongest, "baseline"]
     sure = {"system": found["system", "fused"], "stage3": found["stage3", "constrained"]}
     plots = {
         "accuracy": summary.accuracy_plot(numbers, files.read_json("metrics/baselines.json")["systems"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _bootstrap
-
 from thce import params
 from thce.codes.book import open as open_book
 from thce.errors import UserError

@@ -48,7 +48,7 @@ def small(folder: Path, **changes: object) -> LlamaForCausalLM:
 )
 def test_next_token_logits_equal_the_library_s(tmp_path: Path, changes: dict[str, object]) -> None:
     theirs = small(tmp_path, **changes)
-    rows = Rows.start(Llama.load(tmp_path), [0, 1, 2], PROMPTS, 4, None)
+    rows = Rows.start(Llama.load(tmp_path), [0, 1, 2], PROMPTS, None)
     for i, prompt in enumerate(PROMPTS):
         expected = theirs(input_ids=torch.tensor([prompt])).logits[0, -1]
         torch.testing.assert_close(rows.logits[i], expected, atol=2e-4, rtol=1e-3)
@@ -57,7 +57,7 @@ def test_next_token_logits_equal_the_library_s(tmp_path: Path, changes: dict[str
 def test_steps_pieces_prefixes_and_splits_all_lead_to_the_same_place(tmp_path: Path) -> None:
     theirs = small(tmp_path)
     model = Llama.load(tmp_path)
-    rows = Rows.start(model, [0, 1, 2], PROMPTS, 0, read_prefix(model, [5, 6, 7][:2]))
+    rows = Rows.start(model, [0, 1, 2], PROMPTS, read_prefix(model, [5, 6, 7][:2]))
     rows.step(torch.tensor([11, 12, 13]))
     rows = join([rows.take([2]), rows.take([0, 1])])
     assert rows.numbers == [2, 0, 1]
@@ -86,7 +86,7 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
 
 def test_a_smollm2_shaped_model_runs_in_bfloat16(tmp_path: Path) -> None:
     small(tmp_path, num_attention_heads=3, num_key_value_heads=1, hidden_size=48, head_dim=16)
-    rows = Rows.start(Llama.load(tmp_path, dtype=torch.bfloat16), [0], [PROMPTS[0]], 1, None)
+    rows = Rows.start(Llama.load(tmp_path, dtype=torch.bfloat16), [0], [PROMPTS[0]], None)
     theirs = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
     expected = theirs(input_ids=torch.tensor([PROMPTS[0]])).logits[0, -1]
     assert torch.corrcoef(torch.stack([rows.logits[0], expected]))[0, 1] > 0.99

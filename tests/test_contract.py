@@ -26,9 +26,7 @@ def test_code_dependencies_are_the_import_closure(stage: str) -> None:
     script = contract.ROOT / "stages" / f"{stage}.py"
     declared = {path for path in PIPELINE[stage]["deps"] if path.endswith(".py")}
     used = contract.closure(script)
-    assert declared == used, (
-        f"dvc.yaml: {stage}: add {sorted(used - declared)}, remove {sorted(declared - used)}"
-    )
+    assert declared == used, f"dvc.yaml: {stage}: add {sorted(used - declared)}, remove {sorted(declared - used)}"
 
 
 @pytest.mark.parametrize("stage", PIPELINE)

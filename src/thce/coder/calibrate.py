@@ -27,9 +27,7 @@ Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
 
 
-def material(
-    wordings: Iterable[Record], records: Iterable[Record], labels: Sequence[Pair]
-) -> tuple[list[str], list[int]]:
+def material(wordings: Iterable[Record], records: Iterable[Record], labels: Sequence[Pair]) -> tuple[list[str], list[int]]:
     """Texts and their label numbers for the prior, sorted, each pair once.
 
     From the base model's texts every wording with its code (titles, inclusion terms, training phrases); from training
@@ -106,9 +104,7 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
     fold = np.arange(len(first)) % FOLDS
     fused = np.empty_like(sources[MODEL])
     for part in range(FOLDS):
-        weights, bias = fit_weights(
-            {name: values[fold != part] for name, values in sources.items()}, first[fold != part]
-        )
+        weights, bias = fit_weights({name: values[fold != part] for name, values in sources.items()}, first[fold != part])
         fused[fold == part] = combine({name: values[fold == part] for name, values in sources.items()}, weights, bias)
     winner = fused.argmax(axis=1)
     probability = np.exp(fused.max(axis=1))
@@ -130,9 +126,7 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
         "none_bias": bias,
         "accuracy": {name: float((values.argmax(axis=1) == first).mean()) for name, values in sorted(sources.items())}
         | {"fused": float(right.mean())},
-        "log_loss": {
-            name: float(-values[np.arange(len(first)), first].mean()) for name, values in sorted(sources.items())
-        }
+        "log_loss": {name: float(-values[np.arange(len(first)), first].mean()) for name, values in sorted(sources.items())}
         | {"fused": float(-fused[np.arange(len(first)), first].mean())},
         "calibration": {
             "isotonic": bool(better),
@@ -158,9 +152,7 @@ def fit_weights(sources: Mapping[str, Floats], first: NDArray[np.int64]) -> tupl
 
     def loss(values: Floats) -> tuple[float, Floats]:
         weights, bias = values[:-1], float(values[-1])
-        fused = combine(
-            {name: stack[i] for i, name in enumerate(names)}, dict(zip(names, weights.tolist(), strict=True)), bias
-        )
+        fused = combine({name: stack[i] for i, name in enumerate(names)}, dict(zip(names, weights.tolist(), strict=True)), bias)
         share = np.exp(fused)
         slope = np.append(np.einsum("snl,nl->s", stack, share) - gold.sum(axis=1), (share[:, -1] - is_none).sum())
         pull = values - np.append(np.ones(len(names)), 0.0)
@@ -170,9 +162,7 @@ def fit_weights(sources: Mapping[str, Floats], first: NDArray[np.int64]) -> tupl
     start = np.append(np.full(len(names), 1.0 / len(names)), 0.0)
     bounds = [(0.0, 10.0)] * len(names) + [(-20.0, 20.0)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return {name: round(float(weight), 4) for name, weight in zip(names, found[:-1], strict=True)}, round(
-        float(found[-1]), 4
-    )
+    return {name: round(float(weight), 4) for name, weight in zip(names, found[:-1], strict=True)}, round(float(found[-1]), 4)
 
 
 def isotonic(probability: Floats, right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
@@ -180,9 +170,7 @@ def isotonic(probability: Floats, right: NDArray[np.bool_]) -> tuple[tuple[float
     from sklearn.isotonic import IsotonicRegression
 
     margin = 1.0 / (len(right) + 2)
-    model = IsotonicRegression(y_min=margin, y_max=1 - margin, out_of_bounds="clip").fit(
-        probability, right.astype(float)
-    )
+    model = IsotonicRegression(y_min=margin, y_max=1 - margin, out_of_bounds="clip").fit(probability, right.astype(float))
     return tuple(
         (round(float(at), 6), round(float(value), 6))
         for at, value in zip(model.X_thresholds_, model.y_thresholds_, strict=True)

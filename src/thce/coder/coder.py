@@ -68,7 +68,7 @@ class Options:
     max_codes: int = 5
     top_k: int = 5
     beam: int = 16
-    cutoff: float = 1e-3
+    cutoff: float = 0.01
     batch_size: int = 32
     think: bool = True
 
@@ -266,8 +266,7 @@ class Coder:
         def fits(text: str) -> bool:
             # a token is at least one byte: a short narrative need not be tokenized to know that it fits
             return all(
-                len(self._prompt_text(text, mode).encode()) <= room or len(self.prompt(text, mode)) <= room
-                for mode in modes
+                len(self._prompt_text(text, mode).encode()) <= room or len(self.prompt(text, mode)) <= room for mode in modes
             )
 
         return windows(narrative, fits)

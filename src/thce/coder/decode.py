@@ -118,7 +118,7 @@ class Decoder:
         """
         drawn: list[list[Completion]] = [[] for _ in prompts]
         for batch in self._batches(prompts, max_new_tokens, max(1, self.batch_size // samples)):
-            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], max_new_tokens, self._prefix(prefix))
+            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], self._prefix(prefix))
             rows = rows.take([i for i in range(len(batch)) for _ in range(samples)])
             keys = [(number, sample) for number in batch for sample in range(samples)]
             dice = [_dice(seed, *key, max_new_tokens) for key in keys] if temperature > 0 else None
@@ -160,7 +160,7 @@ class Decoder:
         max_reasoning: int,
         max_codes: int,
         beam: int = 16,
-        cutoff: float = 1e-3,
+        cutoff: float = 0.01,
         prefix: Sequence[int] = (),
     ) -> list[Answer]:
         """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set.
@@ -173,7 +173,7 @@ class Decoder:
         for batch in self._batches(prompts, room, self.batch_size):
             opening = self.encode(f"{THINK_OPEN}\n") if think else []
             starts = [[*prompts[i], *opening] for i in batch]
-            rows = Rows.start(self.model, batch, starts, room, self._prefix(prefix))
+            rows = Rows.start(self.model, batch, starts, self._prefix(prefix))
             traces = self._reason(rows, max_reasoning) if think else None
             if traces is not None:
                 rows = traces.rows
@@ -191,13 +191,13 @@ class Decoder:
         prompts: Sequence[Sequence[int]],
         codes: CodeSet,
         beam: int = 16,
-        cutoff: float = 1e-3,
+        cutoff: float = 0.01,
         prefix: Sequence[int] = (),
     ) -> tuple[Floats, Floats]:
         """Log-probability of every code as the direct answer [prompts, codes], and the mass left out [prompts]."""
         result, left_out = np.zeros((len(prompts), len(codes))), np.zeros(len(prompts))
         for batch in self._batches(prompts, ANSWER_ROOM, self.batch_size):
-            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], ANSWER_ROOM, self._prefix(prefix))
+            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], self._prefix(prefix))
             result[batch], left_out[batch] = code_scores(rows, codes.trie, beam, cutoff)
         return result, left_out
 

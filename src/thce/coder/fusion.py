@@ -77,9 +77,7 @@ def load(folder: Path | str) -> dict[str, Any]:
     """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES`."""
     path = Path(folder) / SETTINGS
     if not path.is_file():
-        raise UserError(
-            str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first"
-        )
+        raise UserError(str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first")
     stored = read_json(path)
     result: dict[str, Any] = {"params": stored["params"]}
     for mode in MODES:

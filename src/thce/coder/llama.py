@@ -31,9 +31,7 @@ _OUTER = ("model.embed_tokens.weight", "model.norm.weight", "lm_head.weight")
 class Llama:
     """Weights and forward pass. `context` is the longest sequence the model was made for, in tokens."""
 
-    def __init__(
-        self, config: dict[str, Any], weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype
-    ) -> None:
+    def __init__(self, config: dict[str, Any], weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> None:
         self.device = device
         self.dtype = dtype
         self.context = int(config["max_position_embeddings"])
@@ -62,9 +60,7 @@ class Llama:
                 (
                     folded(f"{at}input_layernorm.weight", *(f"{at}self_attn.{part}_proj.weight" for part in "qkv")),
                     get(f"{at}self_attn.o_proj.weight"),
-                    folded(
-                        f"{at}post_attention_layernorm.weight", f"{at}mlp.gate_proj.weight", f"{at}mlp.up_proj.weight"
-                    ),
+                    folded(f"{at}post_attention_layernorm.weight", f"{at}mlp.gate_proj.weight", f"{at}mlp.up_proj.weight"),
                     get(f"{at}mlp.down_proj.weight"),
                 )
             )
@@ -97,9 +93,7 @@ class Llama:
 
     def cache(self, rows: int, slots: int) -> Tensor:
         """Room for keys and values: [layers, rows, 2 * kv_heads, slots, width], keys first."""
-        return torch.zeros(
-            (self.layers, rows, 2 * self.kv_heads, slots, self.width), device=self.device, dtype=self.dtype
-        )
+        return torch.zeros((self.layers, rows, 2 * self.kv_heads, slots, self.width), device=self.device, dtype=self.dtype)
 
     @torch.inference_mode()
     def forward(
@@ -138,9 +132,7 @@ class Llama:
                 enable_gqa=heads != kv_heads,
             )
             x = x + functional.linear(mixed.transpose(1, 2)[row, place].flatten(1), out_weight)
-            gate, up = functional.linear(functional.rms_norm(x, (self.hidden,), eps=self.eps), up_weight).chunk(
-                2, dim=-1
-            )
+            gate, up = functional.linear(functional.rms_norm(x, (self.hidden,), eps=self.eps), up_weight).chunk(2, dim=-1)
             x = x + functional.linear(functional.silu(gate).mul_(up), down_weight)
         return x
 

@@ -84,9 +84,7 @@ class Prior:
         start, index, weight = [0], [], []
         for text in texts:
             found = sorted(
-                (self.number[name], name[0] == "=", count)
-                for name, count in features(text).items()
-                if name in self.number
+                (self.number[name], name[0] == "=", count) for name, count in features(text).items() if name in self.number
             )
             values = [(1 + math.log(count)) * float(self.idf[i]) for i, _, count in found]
             norms = [0.0, 0.0]
@@ -118,9 +116,7 @@ class Prior:
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {"idf": self.idf, "vectors": self.vectors.astype(np.float16), "output": self.output, "bias": self.bias}
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / WEIGHTS)
-        write_json(
-            folder / VOCABULARY, {"features": list(self.vocabulary), "labels": [list(label) for label in self.labels]}
-        )
+        write_json(folder / VOCABULARY, {"features": list(self.vocabulary), "labels": [list(label) for label in self.labels]})
 
     @classmethod
     def load(cls, folder: Path | str) -> Prior:
@@ -181,9 +177,7 @@ def fit(
             optimizer.zero_grad()
         rows = order[step % per_epoch * batch :][:batch]
         sizes = bag.start[rows + 1] - bag.start[rows]
-        places = torch.from_numpy(
-            np.repeat(bag.start[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum()))
-        )
+        places = torch.from_numpy(np.repeat(bag.start[rows] - np.cumsum(sizes) + sizes, sizes) + np.arange(int(sizes.sum())))
         keep = torch.rand(len(places), generator=generator) >= dropout
         weight = weight_of[places] * keep / (1 - dropout)
         hidden = vectors(index[places], torch.from_numpy(np.cumsum(sizes) - sizes), per_sample_weights=weight)

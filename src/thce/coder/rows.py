@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from thce.coder.llama import Llama
 
-_ROUND = 64  # the cache grows in steps of this many slots
+_GROWTH = 32  # free slots that a cache gets beyond what is asked for
 
 
 @dataclass(slots=True)
@@ -36,13 +37,11 @@ class Rows:
         self.logits = logits
 
     @classmethod
-    def start(
-        cls, model: Llama, numbers: Sequence[int], prompts: Sequence[Sequence[int]], room: int, prefix: Prefix | None
-    ) -> Rows:
-        """Read the prompts; `room` is how many tokens are expected to follow. The prefix is not computed again."""
+    def start(cls, model: Llama, numbers: Sequence[int], prompts: Sequence[Sequence[int]], prefix: Prefix | None) -> Rows:
+        """Read the prompts. A prefix is not computed again; every prompt must begin with it and be longer."""
         shared = len(prefix.tokens) if prefix else 0
         longest = max(len(prompt) for prompt in prompts)
-        cache = model.cache(len(prompts), _rounded(longest + room))
+        cache = model.cache(len(prompts), longest + _GROWTH)
         if prefix:
             cache[:, :, :, :shared] = prefix.cache
         rows = cls(
@@ -59,7 +58,7 @@ class Rows:
         """Make sure the cache has this many slots."""
         have = self.cache.shape[3]
         if slots > have:
-            wider = self.model.cache(self.cache.shape[1], _rounded(slots))
+            wider = self.model.cache(self.cache.shape[1], slots + _GROWTH)
             wider[:, :, :, :have] = self.cache
             self.cache = wider
 
@@ -94,13 +93,15 @@ class Rows:
         self.length = self.length + 1
 
     def take(self, indices: Sequence[int]) -> Rows:
-        """A copy of some rows."""
+        """A copy of some rows, with no more of the cache than they use."""
         index = torch.tensor(indices, dtype=torch.long, device=self.model.device)
+        length = self.length[index]
+        used = int(length.max()) if len(indices) else 0
         return Rows(
             self.model,
             [self.numbers[i] for i in indices],
-            self.cache.index_select(1, index),
-            self.length[index],
+            self.cache[:, :, :, :used].index_select(1, index),
+            length,
             self.logits[index],
         )
 
@@ -110,12 +111,11 @@ def join(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     slots = max(part.cache.shape[3] for part in parts)
-    for part in parts:
-        part.reserve(slots)
+    caches = [functional.pad(part.cache, (0, 0, 0, slots - part.cache.shape[3])) for part in parts]
     return Rows(
         parts[0].model,
         [number for part in parts for number in part.numbers],
-        torch.cat([part.cache for part in parts], dim=1),
+        torch.cat(caches, dim=1),
         torch.cat([part.length for part in parts]),
         torch.cat([part.logits for part in parts]),
     )
@@ -123,9 +123,5 @@ def join(parts: Sequence[Rows]) -> Rows:
 
 def read_prefix(model: Llama, tokens: Sequence[int]) -> Prefix:
     """Compute a shared prefix once."""
-    rows = Rows.start(model, [0], [list(tokens)], 0, None)
+    rows = Rows.start(model, [0], [list(tokens)], None)
     return Prefix(tuple(tokens), rows.cache[:, :, :, : len(tokens)].clone())
-
-
-def _rounded(slots: int) -> int:
-    return -(-slots // _ROUND) * _ROUND

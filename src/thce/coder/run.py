@@ -87,9 +87,7 @@ def result_row(job: Job, prediction: Prediction, book: CodeBook) -> dict[str, An
     """A prediction as one output row; `findings` are the claim edits on the codes together."""
     from thce.codes.edits_claim import edits
 
-    found = (
-        edits(book, [(item.code_type, item.code) for item in prediction.codes], day=job.day) if prediction.codes else ()
-    )
+    found = edits(book, [(item.code_type, item.code) for item in prediction.codes], day=job.day) if prediction.codes else ()
     return {
         "id": job.id,
         "status": prediction.status,
@@ -138,9 +136,7 @@ def run(jobs: Iterator[Job], setup: Setup, workers: int, size: int) -> Iterator[
                 chunk, future = waiting.popleft()
                 yield chunk, future.result()
         except BrokenProcessPool:
-            raise UserError(
-                "--workers", "a worker process ended unexpectedly", "try fewer workers; --resume goes on"
-            ) from None
+            raise UserError("--workers", "a worker process ended unexpectedly", "try fewer workers; --resume goes on") from None
         finally:
             for _, future in waiting:
                 future.cancel()

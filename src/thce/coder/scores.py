@@ -20,16 +20,16 @@ from thce.coder.trie import Trie
 Floats = NDArray[np.float64]
 
 
-def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 1e-3) -> tuple[Floats, Floats]:
+def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 0.01) -> tuple[Floats, Floats]:
     """Log-probabilities [rows, sequences] of every sequence of `trie` as the next tokens, and the mass left out [rows].
 
-    At each level at most `beam` branches per row are followed, and only those more probable than `cutoff`. Each row of
-    the result sums to one. The rows themselves are left as they were.
+    At each level at most `beam` branches per row are followed, and only those at least `cutoff` times as probable as
+    the row's best code or branch. Each row of the result sums to one. The rows themselves are left as they were.
     """
     count = len(rows.numbers)
     result = np.full((count, len(trie.order)), -np.inf)
     left_out = np.zeros(count)
-    floor = math.log(cutoff) if cutoff > 0 else -math.inf
+    margin = math.log(cutoff) if cutoff > 0 else -math.inf
     tree = _Tree(rows)
     at_row, at_node, at_score = np.arange(count), np.zeros(count, np.int64), np.zeros(count)
     logits, tops = rows.logits, [-1] * count
@@ -59,7 +59,9 @@ def code_scores(rows: Rows, trie: Trie, beam: int = 16, cutoff: float = 1e-3) ->
         open_ = np.flatnonzero(~done)
         best = open_[np.lexsort((child[open_], -score[open_], row[open_]))]
         rank = np.arange(len(best)) - np.searchsorted(row[best], row[best])
-        keep = (rank < beam) & (score[best] > floor)
+        peak = result.max(axis=1)
+        np.maximum.at(peak, row, score)
+        keep = (rank < beam) & (score[best] >= peak[row[best]] + margin)
         for i in best[~keep].tolist():
             low, top = int(trie.low[below[i]]), int(trie.high[below[i]])
             result[row[i], trie.order[low:top]] = score[i] - math.log(top - low)
@@ -82,9 +84,7 @@ class _Tree:
         self.base = int(rows.length.max())
         self.lengths = rows.length.tolist()
         self.used = [0] * len(rows.numbers)
-        self.lines: list[list[list[int]]] = [
-            [] for _ in rows.numbers
-        ]  # per row and tree token: its ancestors and itself
+        self.lines: list[list[list[int]]] = [[] for _ in rows.numbers]  # per row and tree token: its ancestors and itself
         self.last: list[int] = []
 
     def read(self, at_row: NDArray[np.int64], chains: list[list[int]], parents: list[int]) -> Tensor:

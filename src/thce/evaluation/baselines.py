@@ -138,9 +138,7 @@ def svm(known: Material, texts: Sequence[str], settings: SVMParams) -> list[Gues
     pairs = [*single, *known.wordings]
     codes = sorted({code for _, code in pairs})
     number = {code: place for place, code in enumerate(codes)}
-    vectors = TfidfVectorizer(
-        token_pattern=TOKEN, ngram_range=(1, settings.ngrams), min_df=settings.min_df, sublinear_tf=True
-    )
+    vectors = TfidfVectorizer(token_pattern=TOKEN, ngram_range=(1, settings.ngrams), min_df=settings.min_df, sublinear_tf=True)
     model = LinearSVC(C=settings.c, max_iter=settings.max_iter, tol=settings.tolerance, random_state=0)
     features = vectors.fit_transform([text for text, _ in pairs])
     model.fit(features, [number[code] for _, code in pairs])
@@ -207,7 +205,7 @@ def prediction_row(item: Item, name: str, guess: Guess) -> dict[str, Any]:
         "text": None,
         "codes": [{"code_type": code.code_type, "code": code.code} for code in guess.codes],
         "top": [[code.code_type, code.code, share] for code, share in guess.top],
-        "confidence": min(1.0, guess.top[0][1]) if guess.top else None,
+        "confidence": None,  # the shares rank; they are no probabilities
         "stopped": True,
         "new_tokens": 0,
     }

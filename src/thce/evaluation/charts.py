@@ -5,11 +5,12 @@ Every function returns one `<svg>` string. Colours are classes `s0` to `s5` of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDTH = 720
+WIDTH = 860
 
 
 class Dot(NamedTuple):
@@ -66,18 +67,17 @@ class Axis(NamedTuple):
 
 def lines(data: Sequence[Line], x: Axis, y: Axis, width: int = 350, diagonal: bool = False, markers: bool = False) -> str:
     """A line chart; `diagonal` adds the line of x = y, `markers` a dot per point."""
-    height, left, bottom = 230, 50, 38
-    across, up = _scale(left, width - 14, x.low, x.high), _scale(height - bottom, 12, y.low, y.high)
+    height, left, right, bottom = 230, 62, 22, 38
+    across, up = _scale(left, width - right, x.low, x.high), _scale(height - bottom, 12, y.low, y.high)
     parts: list[str] = []
     for at in _ticks(y):
-        parts.append(f'<line class="grid" x1="{left}" x2="{width - 14}" y1="{up(at):.1f}" y2="{up(at):.1f}"/>')
+        parts.append(f'<line class="grid" x1="{left}" x2="{width - right}" y1="{up(at):.1f}" y2="{up(at):.1f}"/>')
         parts.append(_text(left - 6, up(at) + 4, _number(at, y), "end", "small"))
     for at in _ticks(x):
         parts.append(_text(across(at), height - bottom + 16, _number(at, x), "middle", "small"))
     if diagonal:
-        parts.append(
-            f'<line class="diagonal" x1="{across(x.low):.1f}" y1="{up(y.low):.1f}" x2="{across(x.high):.1f}" y2="{up(y.high):.1f}"/>'
-        )
+        ends = f'x1="{across(x.low):.1f}" y1="{up(y.low):.1f}" x2="{across(x.high):.1f}" y2="{up(y.high):.1f}"'
+        parts.append(f'<line class="diagonal" {ends}/>')
     for line in data:
         path = " ".join(f"{across(_clip(a, x)):.1f},{up(_clip(b, y)):.1f}" for a, b in line.points)
         parts.append(f'<polyline class="line s{line.series}" points="{path}"><title>{escape(line.name)}</title></polyline>')
@@ -100,7 +100,9 @@ def bars(rows: Sequence[tuple[str, float, str]], left: int = 330, title: str = "
     for number, (label, value, text) in enumerate(rows):
         y = top + number * step
         parts.append(_text(left - 10, y + 15, label, "end"))
-        parts.append(f'<rect class="s0" x="{left}" y="{y + 4}" width="{max(1.0, scale(value) - left):.1f}" height="14" rx="2"/>')
+        parts.append(
+            f'<rect class="s0" x="{left}" y="{y + 4}" width="{max(1.0, scale(value) - left):.1f}" height="14" rx="2"/>'
+        )
         parts.append(_text(scale(value) + 8, y + 15, text, "start", "small"))
     return _svg(WIDTH, height, parts, title)
 
@@ -117,10 +119,8 @@ def stacked(rows: Sequence[tuple[str, Mapping[str, float]]], series: Mapping[str
             if share > 0:
                 a, b = scale(done), scale(done + share)
                 tip = escape(f"{label}: {name} {percent(share)}")
-                parts.append(
-                    f'<rect class="s{series[name]}" x="{a:.1f}" y="{y + 3}" width="{max(0.5, b - a - 1.5):.1f}" height="20" rx="2">'
-                    f"<title>{tip}</title></rect>"
-                )
+                box = f'x="{a:.1f}" y="{y + 3}" width="{max(0.5, b - a - 1.5):.1f}" height="20" rx="2"'
+                parts.append(f'<rect class="s{series[name]}" {box}><title>{tip}</title></rect>')
                 if b - a > 44:
                     parts.append(_text((a + b) / 2, y + 17, percent(share), "middle", f"small on{series[name]}"))
             done += share
@@ -129,8 +129,8 @@ def stacked(rows: Sequence[tuple[str, Mapping[str, float]]], series: Mapping[str
 
 def heat(rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int], title: str = "") -> str:
     """A confusion matrix; a cell's darkness is its share of the row, its number the count."""
-    left, top = 96, 84
-    cell = min(30, (WIDTH - left - 8) // max(1, len(columns)))
+    left, top = 84, 76
+    cell = min(30, (WIDTH - left - 60) // max(1, len(columns)))
     width, height = WIDTH, top + 22 * len(rows) + 6
     parts: list[str] = []
     for place, name in enumerate(columns):
@@ -145,10 +145,9 @@ def heat(rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str,
             share = n / total if total else 0.0
             x = left + place * cell
             kind = "right" if name == other else "wrong"
-            parts.append(
-                f'<rect class="cell {kind}" x="{x}" y="{y}" width="{cell - 2}" height="20" rx="2" style="fill-opacity:{_shade(share)}">'
-                f"<title>{escape(name)} answered as {escape(other)}: {n}</title></rect>"
-            )
+            box = f'x="{x}" y="{y}" width="{cell - 2}" height="20" rx="2" style="fill-opacity:{_shade(share)}"'
+            tip = escape(f"{name} answered as {other}: {n}")
+            parts.append(f'<rect class="cell {kind}" {box}><title>{tip}</title></rect>')
             if n:
                 parts.append(_text(x + cell / 2 - 1, y + 14, str(n), "middle", "small" + (" dark" if share > 0.55 else "")))
     return _svg(width, height, parts, title)
@@ -207,7 +206,16 @@ def _ticks(axis: Axis) -> list[float]:
 def _number(value: float, axis: Axis) -> str:
     if axis.share:
         return f"{100 * value:.0f} %"
-    return f"{value:.0f}" if axis.high - axis.low >= 20 else f"{value:.2f}"
+    span = axis.high - axis.low
+    return f"{value:.{0 if span >= 8 else 1 if span >= 2 else 2 if span >= 0.1 else 4}f}"
+
+
+def rounded_up(value: float) -> float:
+    """The next larger of 1, 1.6, 2, 4 or 8 times a power of ten: a top of an axis whose quarters are short numbers."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 1.6, 2, 4, 8, 10) if step * power >= value * (1 - 1e-9))
 
 
 def _clip(value: float, axis: Axis) -> float:

@@ -94,10 +94,8 @@ def _item(row: Mapping[str, Any], name: str, place: str, number: str) -> Item:
     about = row.get("_metadata", row)
     messages = row.get("messages") or row.get("prompt")
     try:
-        if messages:
-            narrative = next(turn["content"] for turn in messages if turn["role"] == "user")
-        else:
-            narrative = row["narrative"]
+        users = (turn["content"] for turn in messages or () if turn["role"] == "user")
+        narrative = next(users) if messages else row["narrative"]
         gold = _gold(row, about, messages or ())
         evidence = about.get("evidence") or ()
         return Item(
@@ -166,7 +164,7 @@ def to_prediction(row: Mapping[str, Any]) -> Prediction:
         answer=answer,
         text=text,
         ranking=_ranking(top) if isinstance(top, list) else (),
-        confidence=float(confidence) if _number(confidence) and 0 <= confidence <= 1 else None,
+        confidence=float(confidence) if isinstance(confidence, int | float) and _share(confidence) else None,
         stopped=row["stopped"] if isinstance(row.get("stopped"), bool) else None,
         new_tokens=row["new_tokens"] if _number(row.get("new_tokens")) else None,
     )
@@ -174,6 +172,10 @@ def to_prediction(row: Mapping[str, Any]) -> Prediction:
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _share(value: float) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _codes(value: Any) -> Answer:
@@ -199,8 +201,7 @@ def _ranking(top: Sequence[Any]) -> tuple[Code, ...]:
 def matched(items: Iterable[Item], predictions: Predictions, system: str = "system") -> list[Prediction]:
     """The prediction of every item, in the order of the items; a row without one counts as unreadable, so as wrong."""
     return [
-        predictions.get(item.id) or Prediction(item.id, system, "missing", None, None, (), None, None, None)
-        for item in items
+        predictions.get(item.id) or Prediction(item.id, system, "missing", None, None, (), None, None, None) for item in items
     ]
 
 

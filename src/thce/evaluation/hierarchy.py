@@ -7,10 +7,9 @@ miss by one character still shows as near.
 
 from __future__ import annotations
 
-import os.path
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 
 from thce.answers import Code
 from thce.codes.book import CodeBook
@@ -25,7 +24,7 @@ Place = Callable[[Code], str]
 def places(book: CodeBook) -> dict[str, Place]:
     """For each level the function that places a code; look-ups are kept."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def chapter(code: Code) -> str:
         if code.code_type == "HCPCS":
             return f"HCPCS {code.code[:1]}"
@@ -33,7 +32,7 @@ def places(book: CodeBook) -> dict[str, Place]:
         path = book.path(code.code_type, known)
         return f"{code.code_type} {path[0].code}" if path else ""
 
-    @lru_cache(maxsize=None)
+    @cache
     def category(code: Code) -> str:
         if code.code_type != "ICD10":
             return chapter(code)
@@ -55,7 +54,8 @@ def prefix_overlap(gold: Code, answered: Code) -> float:
     if gold.code_type != answered.code_type:
         return 0.0
     left, right = gold.code.replace(".", ""), answered.code.replace(".", "")
-    return len(os.path.commonprefix([left, right])) / max(len(left), len(right))
+    different = (place for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)
+    return next(different, min(len(left), len(right))) / max(len(left), len(right))
 
 
 def mean_prefix_overlap(gold: Gold, answer: Answer) -> float:

@@ -27,9 +27,7 @@ class Interval(NamedTuple):
     n: int
 
 
-def mean_interval(
-    values: Sequence[float], clusters: Sequence[Hashable] | None, seed: int, resamples: int
-) -> Interval:
+def mean_interval(values: Sequence[float], clusters: Sequence[Hashable] | None, seed: int, resamples: int) -> Interval:
     """The mean of `values`; `clusters` names the cluster of each row (None: every row for itself)."""
     return ratio_interval(values, [1.0] * len(values), clusters, seed, resamples)
 
@@ -66,9 +64,7 @@ class Paired(NamedTuple):
     n: int
 
 
-def paired(
-    a: Sequence[bool], b: Sequence[bool], clusters: Sequence[Hashable] | None, seed: int, resamples: int
-) -> Paired:
+def paired(a: Sequence[bool], b: Sequence[bool], clusters: Sequence[Hashable] | None, seed: int, resamples: int) -> Paired:
     """Compare right/wrong of two systems row by row; the bootstrap draws the same rows for both."""
     gap = [float(left) - float(right) for left, right in zip(a, b, strict=True)]
     a_only, b_only = sum(value > 0 for value in gap), sum(value < 0 for value in gap)

@@ -28,13 +28,7 @@ def check(train: Iterable[str], tests: Sequence[Item], book: CodeBook, unseen: S
         words = key(text)
         texts.add(words)
         seen.update(index.found(words))
-    phrase = [
-        f"{item.id}: `{part}`"
-        for item in tests
-        if item.test_set in unseen
-        for part in item.phrases
-        if key(part) in seen
-    ]
+    phrase = [f"{item.id}: `{part}`" for item in tests if item.test_set in unseen for part in item.phrases if key(part) in seen]
     narrative = [item.id for item in tests if key(item.narrative) in texts]
     code = [f"{item.id}: {one.code}" for item in tests for one in item.gold if _written(one.code, item.narrative)]
     found = {"narrative": narrative, "phrase": phrase, "code": code}

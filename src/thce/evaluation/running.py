@@ -22,7 +22,7 @@ def model_alone(folder: str, book: CodeBook, options: Options, device: torch.dev
     return Coder.load(folder, book, options=replace(options, top_k=TOP), device=device)
 
 
-def whole_system(folder: str, coder_folder: str, book: CodeBook, device: torch.device | None = None) -> Coder:
+def whole_system(folder: str, coder_folder: str | None, book: CodeBook, device: torch.device | None = None) -> Coder:
     """The coder as `thce code` uses it, with a longer list of alternatives."""
     coder = Coder.load(folder, book, coder_folder, device=device)
     coder.options = replace(coder.options, top_k=TOP)
@@ -69,9 +69,7 @@ def retriever(coder: Coder, items: Sequence[Item], system: str) -> list[dict[str
         top = [[*labels[place], float(share[place])] for place in np.argsort(-share, kind="stable")[:TOP].tolist()]
         best = top[0]
         given = [] if best[0] == NO_CODE[0] else [{"code_type": best[0], "code": best[1]}]
-        rows.append(
-            _row(item, system, "retriever", codes=given, top=top, confidence=best[2], stopped=True, new_tokens=0)
-        )
+        rows.append(_row(item, system, "retriever", codes=given, top=top, confidence=best[2], stopped=True, new_tokens=0))
     return rows
 
 

@@ -58,9 +58,7 @@ def score_set(items: Sequence[Item], predictions: Sequence[Prediction], use: Sco
     return result
 
 
-def _one(
-    items: Sequence[Item], predictions: Sequence[Prediction], hits: Sequence[bool], use: Scoring
-) -> dict[str, Any]:
+def _one(items: Sequence[Item], predictions: Sequence[Prediction], hits: Sequence[bool], use: Scoring) -> dict[str, Any]:
     result: dict[str, Any] = {}
     coded = [number for number, item in enumerate(items) if item.gold]
     by_type: dict[str, list[int]] = {name: [] for name in CODE_TYPES}
@@ -109,7 +107,7 @@ def _several(items: Sequence[Item], predictions: Sequence[Prediction], use: Scor
         "macro_f1": metrics.macro_f1(golds, answers),
         "example_f1": metrics.mean([metrics.example_f1(gold, answer) for gold, answer in pairs]),
         "jaccard": metrics.mean([metrics.jaccard(gold, answer) for gold, answer in pairs]),
-        "first_right": metrics.mean([bool(answer) and answer[0] == gold[0] for gold, answer in pairs if gold]),
+        "first_right": metrics.mean([bool(answer and answer[0] == gold[0]) for gold, answer in pairs if gold]),
         "codes_gold": volume.gold,
         "codes_answered": volume.answered,
         "over_coded": volume.over,

@@ -23,9 +23,7 @@ def thirds(frequency: Mapping[Code, float]) -> dict[Code, str]:
     return {code: THIRDS[min(2, 3 * place // len(ordered))] for place, code in enumerate(ordered)}
 
 
-def values(
-    item: Item, chapter: Place, billing: Mapping[Code, str], training: Mapping[Code, str]
-) -> dict[str, str]:
+def values(item: Item, chapter: Place, billing: Mapping[Code, str], training: Mapping[Code, str]) -> dict[str, str]:
     """The stratum of an item under each name of `STRATA`; the first gold code decides where codes matter."""
     if not item.gold:
         return {"test_set": item.test_set, "kind": item.kind, "code_type": "none"}
@@ -61,4 +59,3 @@ def table(
                     | {"high": part.high, "n": part.n}
                 )
     return rows
-

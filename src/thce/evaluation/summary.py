@@ -55,6 +55,13 @@ def best_baselines(tests: Tests, baselines: Systems) -> dict[str, str]:
     return best
 
 
+def strongest(tests: Tests, baselines: Systems) -> str:
+    """The baseline with the most exact answers over all test sets together."""
+    items = [item for part in tests.values() for item in part]
+    hits = {system: sum(score.right(*answered(items, rows))) for (system, _), rows in sorted(baselines.items())}
+    return max(hits, key=lambda system: hits[system])
+
+
 def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) -> dict[str, Any]:
     """Each stage against its parent, the system against the best baseline, with and without reasoning: paired, per test set.
 
@@ -71,7 +78,8 @@ def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) 
         if (name, "direct") in found:
             result[f"{name}_reasoning_vs_direct"] = _against(tests, found[name, main[name]], found[name, "direct"], use)
     if "system" in main and baselines:
-        best, parts = best_baselines(tests, baselines), {}
+        best = best_baselines(tests, baselines)
+        parts: dict[str, Any] = {}
         for name, items in tests.items():
             rows = next(rows for (system, _), rows in baselines.items() if system == best[name])
             parts |= _against({name: items}, found["system", main["system"]], rows, use)
@@ -84,21 +92,23 @@ def _against(tests: Tests, a: Predictions, b: Predictions, use: Scoring) -> dict
     for name, items in tests.items():
         both = [item for item in items if item.id in a and item.id in b]
         if both:
-            hits = [score.right(both, [rows[item.id] for item in both]) for rows in (a, b)]
-            parts[name] = score.contrast(both, *hits, use)
+            ours, theirs = (score.right(both, [rows[item.id] for item in both]) for rows in (a, b))
+            parts[name] = score.contrast(both, ours, theirs, use)
     return parts
 
 
-def review(items: Sequence[Item], predictions: Sequence[Prediction], status: Mapping[str, str]) -> dict[str, float]:
-    """What the threshold fitted on validation does on the test: share answered without review, and how often that is right."""
+def review(items: Sequence[Item], predictions: Sequence[Prediction], status: Mapping[str, str]) -> dict[str, float | None]:
+    """What the threshold fitted on validation does on the test: the share answered without review, and the share of exact
+    answers on either side of it (None for an empty side).
+    """
     hits = score.right(items, predictions)
     sure = [hit for item, hit in zip(items, hits, strict=True) if status[item.id] != "review"]
     unsure = [hit for item, hit in zip(items, hits, strict=True) if status[item.id] == "review"]
     return {
         "n": len(items),
         "coverage": len(sure) / len(items) if items else 0.0,
-        "exact_answered": metrics.mean(sure),
-        "exact_review": metrics.mean(unsure),
+        "exact_answered": metrics.mean(sure) if sure else None,
+        "exact_review": metrics.mean(unsure) if unsure else None,
     }
 
 

@@ -16,8 +16,8 @@ from thce.narratives.phrasebook import key
 
 KINDS: dict[str, str] = {
     "unreadable": "no readable answer",
-    "missed": "answered \"no code\" where one is supported",
-    "negated_coded": "coded what the text denies, rules out, only suspects or says of a relative",
+    "missed": 'answered "no code" where one is supported',
+    "negated_coded": "coded what is denied, ruled out, suspected or a relative's",
     "no_code_missed": "coded a text without any codable condition or service",
     "over_coding": "all right codes, and more",
     "under_coding": "right codes only, but not all",
@@ -147,8 +147,7 @@ def report(
         "kinds": {kind: total[kind] for kind in KINDS},
         "test_sets": {name: {kind: part[kind] for kind in KINDS if part[kind]} for name, part in sorted(counts.items())},
         "pairs": [
-            {"gold": label(gold, taxonomy.book), "answered": label(code, taxonomy.book), "n": n}
-            for (gold, code), n in ranked
+            {"gold": label(gold, taxonomy.book), "answered": label(code, taxonomy.book), "n": n} for (gold, code), n in ranked
         ],
         "examples": {kind: shown[kind] for kind in KINDS if shown.get(kind)},
     }

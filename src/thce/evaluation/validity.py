@@ -11,8 +11,9 @@ from thce.codes.book import CodeBook
 from thce.evaluation.metrics import Gold
 
 CLASSES = ("malformed", "nonexistent", "retired", "header", "out_of_scope", "valid", "no_code")
-"""Worst first. `nonexistent`: well-formed, but in no table ("fabricated"); `retired`: was a code, is none in this release;
-`header`: exists but is not billable; `out_of_scope`: billable, but not among the codes the model answers with."""
+"""Worst first. `nonexistent`: well-formed, but in no table ("fabricated"; of CPT and HCPCS only the codes in scope are known
+here, so a real one beyond them counts as nonexistent); `retired`: was a code, is none in this release; `header`: exists but is
+not billable; `out_of_scope`: billable, but not among the codes the model answers with."""
 
 
 def classify(code: Code, book: CodeBook, scope: Collection[Code]) -> str:
@@ -24,7 +25,7 @@ def classify(code: Code, book: CodeBook, scope: Collection[Code]) -> str:
         return "out_of_scope" if entry.billable else "header"
     known = book.validity(code.code_type, code.code)
     today = book.release(code.code_type)["effective_from"]
-    # without an entry in the table, a record that ends before the release began says "retired"; a later one "not yet"
+    # a record that ends before the release began says "retired"; one that begins later is a code of a coming release
     return "retired" if known is not None and known.last and known.last < today else "nonexistent"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from transformers import (
 )
 
 from thce.errors import UserError
+from thce.modeling import chat
 from thce.modeling import tokenizer as tokenizers
 from thce.settings.modeling import BaseParams
 
@@ -66,6 +68,26 @@ def pretrained(params: BaseParams) -> tuple[PreTrainedModel, PreTrainedTokenizer
         torch.manual_seed(0)
         model.resize_token_embeddings(len(extended), mean_resizing=True)
     return model, extended
+
+
+def wording_row(
+    tokenizer: PreTrainedTokenizerBase, text: str, chop: random.Random, rate: float, titles: float
+) -> dict[str, list[int]]:
+    """A row of the first training: a wording, and below it its answer, which alone carries the loss.
+
+    The description in brackets is kept with probability `titles`: it takes most of the tokens and is learned soonest.
+    """
+    wording, _, answer = text.partition("\n")
+    if chop.random() >= titles:
+        answer = answer.partition(" (")[0]
+    pieces = chat.cut(wording, chop, rate)
+    prompt = [token for piece in pieces for token in tokenizer.encode(piece, add_special_tokens=False)]
+    prompt += tokenizer.encode("\n", add_special_tokens=False)
+    completion = tokenizer.encode(answer, add_special_tokens=False)
+    return {
+        "input_ids": prompt + completion,
+        "completion_mask": [0] * len(prompt) + [1] * len(completion),
+    }
 
 
 def load(folder: Path | str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

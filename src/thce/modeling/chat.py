@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -67,7 +68,7 @@ def cut(text: str, chop: random.Random, rate: float) -> list[str]:
         match.start() + chop.randint(1, len(match[0]) - 1) for match in _WORD.finditer(text) if chop.random() < rate
     ]
     edges = [0, *cuts, len(text)]
-    return [text[left:right] for left, right in zip(edges, edges[1:], strict=False) if left < right]
+    return [text[left:right] for left, right in pairwise(edges) if left < right]
 
 
 def encode_completion(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

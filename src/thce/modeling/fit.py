@@ -6,7 +6,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from thce.errors import UserError
 from thce.modeling import checkpoints
 from thce.modeling.runtime import use_bf16
 from thce.seeds import derive
+from thce.settings.modeling import BaseParams, SFTParams
 
 Row = dict[str, list[int]]
 
@@ -46,6 +47,27 @@ class Settings:
     max_length: int
     save_steps: int
     precision: str
+
+    @classmethod
+    def of(cls, params: SFTParams) -> Settings:
+        """The settings of stage 1 or 2."""
+        return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
+
+    @classmethod
+    def of_base(cls, params: BaseParams) -> Settings:
+        """The settings of the base model's first training."""
+        return cls(
+            epochs=params.epochs,
+            batch_size=params.batch_size,
+            micro_batch=params.batch_size,
+            learning_rate=params.learning_rate,
+            warmup=params.warmup,
+            weight_decay=params.weight_decay,
+            max_grad_norm=1.0,
+            max_length=params.context,
+            save_steps=1000,
+            precision=params.precision,
+        )
 
 
 def order(lengths: Sequence[int], batch: int, shuffle: random.Random) -> list[int]:

@@ -25,7 +25,7 @@ class CoderParams:
     beam: int = knob(1)
     """Branches of the code tree followed per level when every code is scored."""
     cutoff: float = knob(0, 0.5)
-    """Branches less probable than this are not followed; their mass is spread evenly over the codes below them."""
+    """Branches less than this times as probable as the best are not followed; their mass is spread over their codes."""
     batch_size: int = knob(1)
     """Narratives decoded at once."""
     fusion: bool = knob()

@@ -35,8 +35,14 @@ class BaseParams:
     """Longest sequence in tokens (scratch)."""
     precision: str = knob(choices=("auto", "bf16", "fp32"))
     """Arithmetic of the matrix products in training. `auto`: bfloat16 where the processor has it, else float32."""
+    bag_epochs: int = knob(0)
+    """Passes in which the token vectors alone are taught, as a bag of pieces (scratch, needs `code_tokens`); 0 skips it."""
+    spread: float = knob(0.001, 1)
+    """Root mean square of an embedding's components after that."""
     epochs: float = knob(0)
-    """Passes over code titles, terms and training phrases before stage 1 (scratch); 0 leaves the weights random."""
+    """Passes of the whole model over code titles, terms and training phrases before stage 1 (scratch)."""
+    titles: float = knob(0, 1)
+    """Share of these rows that also spell out the code's description."""
     batch_size: int = knob(1)
     """Rows per optimizer step."""
     learning_rate: float = knob(0)

@@ -1,0 +1,177 @@
+"""The report and the model card: from metric files alone, self-contained, small, and the same every time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import evaluation_files
+import pytest
+import yaml
+
+from thce.errors import UserError
+from thce.evaluation import card, charts, report
+from thce.files import read_json, write_json
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("metrics")
+    evaluation_files.write(path)
+    yield path
+
+
+class Tags(HTMLParser):
+    """Opens and closes in step; collects ids, links and attributes that could load something."""
+
+    VOID = {"meta", "br"}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("href", "src", "srcset", "action", "data", "poster"):
+                self.links.append(value or "")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag
+
+
+def read(html: str) -> Tags:
+    tags = Tags()
+    tags.feed(html)
+    assert tags.open == []
+    return tags
+
+
+def test_one_page_that_loads_nothing(folder: Path) -> None:
+    html = report.page(report.load(folder))
+    tags = read(html)
+    assert len(html.encode()) < 1_000_000
+    assert not tags.names & {"script", "img", "link", "iframe", "object", "embed"}
+    assert all(link.startswith("#") for link in tags.links)
+    assert {link[1:] for link in tags.links} == set(tags.ids)
+    assert "url(" not in html and "@import" not in html and "http" not in html
+
+
+def test_it_says_what_a_reader_looks_for(folder: Path) -> None:
+    sources = report.load(folder)
+    html = report.page(sources)
+    exact = sources.evaluate["systems"]["system"]["fused"]["unseen_phrase"]["exact"]
+    assert charts.percent(exact["value"]) in html
+    for words in (
+        "Is each stage worth it?",
+        "What was trained on what",
+        "Where it fails",
+        "Can the confidence be trusted?",
+        "Leak check",
+        "What the numbers do not say",
+        "2,900,000 parameters",
+        "prefers-color-scheme: dark",
+        "@media print",
+    ):
+        assert words in html
+
+
+def test_narratives_are_escaped(folder: Path) -> None:
+    html = report.page(report.load(folder))
+    assert "<b>" not in re.sub(r'<div class="card"><b>', "", html)
+    assert "&lt;b&gt;" in html
+
+
+def test_the_verdict_is_what_the_intervals_say(folder: Path) -> None:
+    part = {"difference": 0.2, "low": 0.1, "high": 0.3}
+    names = {"known": "svm", "multi": "bm25", "no_code": "svm"}
+    compare = {"known": part, "multi": {"difference": -0.2, "low": -0.3, "high": -0.1}}
+    compare["no_code"] = {"difference": 0.01, "low": -0.1, "high": 0.1}
+    text = report.sentences({"compare": {"system_vs_best_baseline": compare}, "best_baseline": names, "setup": {"rows": names}})
+    assert re.search(r"Better than the best baseline</span>: known wording \(\+20.0 points", text)
+    assert re.search(r"Worse than the best baseline</span>: several codes \(-20.0 points against BM25", text)
+    assert re.search(r"Not distinguishable from the best baseline</span>: no code", text)
+    assert report.sentences({"compare": {}, "best_baseline": {}, "setup": {"rows": {}}}) == ""
+
+
+def test_the_same_files_give_the_same_page(folder: Path) -> None:
+    assert report.page(report.load(folder)) == report.page(report.load(folder))
+
+
+def test_a_leak_is_shown_as_one(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    found = read_json(tmp_path / "evaluate.json")
+    found["leaks"]["phrase"] = 3
+    write_json(tmp_path / "evaluate.json", found)
+    assert '<span class="bad">leak</span>' in report.page(report.load(tmp_path))
+
+
+def test_a_missing_file_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "plots" / "strata.json").unlink()
+    with pytest.raises(UserError, match=r"strata.json: no such file"):
+        report.load(tmp_path)
+
+
+def test_a_page_that_grows_too_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "LIMIT", 1000)
+    with pytest.raises(UserError, match=r"lower evaluate.examples"):
+        report.page(report.load(folder))
+
+
+def test_the_model_card_has_the_hubs_metadata(folder: Path) -> None:
+    text = card.text(report.load(folder))
+    _, block, body = text.split("---\n", 2)
+    data = yaml.safe_load(block)
+    assert data["license"] == "apache-2.0" and data["library_name"] == "transformers"
+    results = data["model-index"][0]["results"]
+    assert {row["metrics"][0]["type"] for row in results} == {"exact_match"} and len(results) == 4
+    exact = report.load(folder).evaluate["systems"]["system"]["fused"]["known"]["exact"]["value"]
+    assert exact in [row["metrics"][0]["value"] for row in results]
+    assert "Not for unsupervised billing" in body and "2,900,000 parameters" in body
+
+
+def test_charts_are_well_formed_and_stay_inside() -> None:
+    dots = charts.dots([("a < b", [charts.Dot(0.5, 0.4, 0.6, 0, "x")])], title='say "x"')
+    bars = charts.bars([("a", 3.0, "3"), ("b", 0.0, "0")])
+    nothing = charts.bars([])
+    line = charts.lines(
+        [charts.Line("l", 0, [(0, 0), (2, 3)])],
+        charts.Axis("x", 0, 1, True),
+        charts.Axis("y", 0, 1),
+        diagonal=True,
+        markers=True,
+    )
+    heat = charts.heat(["a"], ["a", "b"], {("a", "b"): 2})
+    stacked = charts.stacked([("a", {"x": 0.9, "y": 0.1, "z": 0.0})], {"x": 0, "y": 1, "z": 2})
+    for svg in (dots, bars, nothing, line, heat, stacked, charts.heat(["a"], ["a"], {})):
+        read(svg)
+        width = float(re.search(r'viewBox="0 0 (\d+)', svg)[1])  # type: ignore[index]
+        assert all(0 <= float(x) <= width for x in re.findall(r' (?:x|cx|x1|x2)="([-\d.]+)"', svg))
+    assert "a &lt; b" in dots and "&quot;x&quot;" in dots
+
+
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1.0), (5.4, 8.0), (0.016, 0.016), (1.7, 2.0), (100, 100), (0.0011, 0.0016), (9, 10)]
+)
+def test_axes_end_at_short_numbers(value: float, top: float) -> None:
+    assert charts.rounded_up(value) == pytest.approx(top)
+
+
+def test_percent() -> None:
+    assert [charts.percent(value) for value in (0.0, 0.4321, 1.0)] == ["0 %", "43.2 %", "100 %"]
