@@ -18,7 +18,7 @@ class MajorityParams:
 
 @dataclass(frozen=True, slots=True)
 class PhraseParams:
-    """Look-up of training phrases in the text: `longest_phrase` answers the longest one, `every_phrase` all that do not overlap."""
+    """Training phrases looked up in the text: `longest_phrase` answers the longest, `every_phrase` all that do not overlap."""
 
     enabled: bool = knob()
     """Whether these two baselines run."""
