@@ -115,3 +115,7 @@ def write(folder: Path) -> None:
     write_json(folder / "stage1.json", {"examples": 1000, "steps": 32, "tokens": 102_842, "val_loss": loss})
     held = {"before": {"loss": 5.0}, "after": {"loss": 4.9}}
     write_json(folder / "stage3.json", {"pairs": 14, "steps": 2, "held_out": held})
+    write_json(folder / "narratives.json", {"files": {"train": {"rows": 4000, "distinct_codes": 800}}})
+    write_json(folder / "pairs.json", {"train": {"origin": {"built": 4, "own": 10}, "samples_good": 0.25}})
+    weights = {"rows": 700, "weights": {"model": 0.4, "prior": 1.3}}
+    write_json(folder / "calibrate.json", {"think": weights, "direct": weights})

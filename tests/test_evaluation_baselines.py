@@ -116,11 +116,11 @@ def test_the_nearest_neighbour_may_answer_several_codes() -> None:
 @cache
 def real() -> tuple[Any, Any]:
     train, test = training_and_test(40)
-    folder = Path(tempfile.mkdtemp(prefix="thce-baselines-"))
-    write_jsonl(folder / "train.jsonl", train)
-    write_jsonl(folder / "test_unseen.jsonl", test)
-    rows = read_items(folder / "train.jsonl")
-    return baselines.material(rows, []), read_items(folder / "test_unseen.jsonl")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_jsonl(folder / "train.jsonl", train)
+        write_jsonl(folder / "test_unseen.jsonl", test)
+        return baselines.material(read_items(folder / "train.jsonl"), []), read_items(folder / "test_unseen.jsonl")
 
 
 def test_on_real_phrases_every_method_beats_the_majority_and_learns_from_training_only() -> None:

@@ -85,6 +85,9 @@ def test_it_says_what_a_reader_looks_for(folder: Path) -> None:
         "Leak check",
         "What the numbers do not say",
         "2,900,000 parameters",
+        "4,000 training narratives over 800 codes",
+        "built 4, own 10",
+        "model 0.40, prior 1.30",
         "prefers-color-scheme: dark",
         "@media print",
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_section_does_not_see_the_faults_of_another(tmp_path: Path) -> None:
         ("base.layers", "true", "must be a whole number"),
         ("base.layers", "0", "must be at least 1"),
         ("base.precision", "int8", "must be one of auto, bf16, fp32"),
-        ("stage1.warmup", "1.5", "must be at most 1"),
+        ("base.warmup", "1.5", "must be at most 1"),
         ("stage3.loss_type", "sigmoid", "must be a list"),
         ("codes.cpt", "maybe", "must be one of off, demo"),
     ],
@@ -107,8 +108,8 @@ def test_broken_yaml_is_named_by_its_line(tmp_path: Path) -> None:
 def test_every_key_has_a_meaning() -> None:
     for name, section in profiles.SECTIONS.items():
         documented = profiles.documentation(section)
-        for field in section.__dataclass_fields__:
-            assert documented.get(field), f"{name}.{field} has no docstring"
+        for field in dataclasses.fields(section):
+            assert documented.get(field.name), f"{name}.{field.name} has no docstring"
 
 
 def test_a_profile_replaces_params_and_an_unknown_one_is_refused(tmp_path: Path) -> None:

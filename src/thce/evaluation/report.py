@@ -62,7 +62,7 @@ def page(sources: Sources) -> str:
         ("leaks", "Leak check", sections.leak_check(sources)),
         ("limits", "What the numbers do not say", sections.limits(sources)),
     )
-    menu = "".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in parts)
+    menu = " ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in parts)
     body = "".join(f'<section id="{name}"><h2>{escape(title)}</h2>{html}</section>' for name, title, html in parts)
     setup = sources.evaluate["setup"]
     releases = ", ".join(f"{name} {release}" for name, release in sorted(setup["releases"].items()))

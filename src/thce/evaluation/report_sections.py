@@ -203,7 +203,7 @@ def free_running(sources: Sources) -> str:
         "answer is a billable code in scope, by construction.</p>"
         + legend(names)
         + figure(stacked(validity, series, "validity of unconstrained answers"))
-        + table(["", "stopped by itself", "tokens", "code and description agree", *traces.values()], rows)
+        + table(["", "stopped by itself", "tokens", "code fits description", *traces.values()], rows)
         + "<p class='note'>Faithful: every claim of the trace holds in the text and the code tables, and the trace concludes "
         "the code that is answered. It is checked by a program, without knowing the right code.</p>"
     )
@@ -246,7 +246,29 @@ def training(sources: Sources) -> str:
             chart = lines([Line(label, 0, data)], Axis("step", data[0][0], data[-1][0]), Axis(label, low, high), 350)
             figures.append(figure(chart, title_of(name.split("_")[0])))
     head = ["", "starts from", "trained on", "tokens", "steps", "held-out loss"]
-    return intro + table(head, rows, (1,)) + f'<div class="pair">{"".join(figures)}</div>'
+    return intro + table(head, rows, (1,)) + _material(stages) + f'<div class="pair">{"".join(figures)}</div>'
+
+
+def _material(stages: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the rows are made of: narratives, preference pairs, and the weights of the whole system."""
+    lines: list[str] = []
+    train = stages.get("narratives", {}).get("files", {}).get("train")
+    if train:
+        codes, rows = train["distinct_codes"], train["rows"]
+        lines.append(f"{rows:,} training narratives over {codes} codes; no narrative serves two stages while there are enough.")
+    pairs = stages.get("pairs", {}).get("train")
+    if pairs:
+        origin = ", ".join(f"{name} {n}" for name, n in sorted(pairs["origin"].items()))
+        lines.append(
+            f"Preference pairs by where the rejected side comes from: {origin}. Of the stage-2 model's own samples "
+            f"{percent(pairs['samples_good'])} had no fault."
+        )
+    fitted = stages.get("calibrate", {})
+    for mode, name in (("think", "with reasoning"), ("direct", "without reasoning")):
+        if mode in fitted:
+            weights = ", ".join(f"{source} {weight:.2f}" for source, weight in sorted(fitted[mode]["weights"].items()))
+            lines.append(f"Weights of the whole system {name}, fitted on {fitted[mode]['rows']} validation rows: {weights}.")
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
 
 
 def leak_check(sources: Sources) -> str:

@@ -25,9 +25,10 @@ nav a { color: var(--s0); margin-right: 1rem; text-decoration: none; white-space
 .card span { display: block; font-size: .85rem; color: var(--soft); }
 .wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .34rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: top; }
+th, td { padding: .34rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td { white-space: nowrap; } td.text, th.text { text-align: left; white-space: normal; }
+td.text { min-width: 11rem; }
 td:first-child { white-space: normal; min-width: 5.5rem; }
 thead th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 tbody tr.group td { color: var(--soft); font-weight: 600; padding-top: .9rem; }
@@ -36,7 +37,8 @@ td.best { background: var(--mark); }
 td.floor::before { content: "\\25C6\\00A0"; color: var(--s1); }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; } .even { color: var(--soft); }
 .pair { display: flex; flex-wrap: wrap; gap: 1rem; } .pair > figure { flex: 1 1 20rem; }
-figure { margin: .8rem 0; min-width: 0; } figcaption { font-size: .875rem; font-weight: 600; margin-bottom: .2rem; }
+figure { margin: .8rem 0; min-width: 0; overflow-x: auto; }
+figcaption { font-size: .875rem; font-weight: 600; margin-bottom: .2rem; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { font: 12.5px system-ui, sans-serif; fill: var(--ink); } svg text.small { font-size: 11.5px; fill: var(--soft); }
 svg .dark { fill: var(--page) !important; }
@@ -58,10 +60,12 @@ blockquote { margin: .5rem 0; padding: .5rem .8rem; background: var(--panel); bo
 mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 .1em; }
 code { font: .875em ui-monospace, "SF Mono", Consolas, monospace; }
 footer { margin-top: 3rem; font-size: .85rem; color: var(--soft); }
+@media (max-width: 44rem) { svg { max-width: none; } }
 @media print { :root { --page: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #f3f3f3; --good: #14713d; --bad: #a8321f;
   --s0: #2a63c4; --s1: #c46a13; --s2: #157f78; --s3: #8b4bb3; --s4: #a8321f; --s5: #777; --mark: #fff2c4; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { max-width: none; padding: 0; font-size: 10.5pt; } nav { display: none; } .wide { overflow: visible; }
-  h2 { break-after: avoid; } figure, tr, blockquote, .card { break-inside: avoid; } @page { margin: 16mm; } }
+  h2, h3 { break-after: avoid; } svg { max-width: 100%; }
+  figure, tr, blockquote, .card { break-inside: avoid; } @page { margin: 16mm; } }
 """
 )

@@ -1,0 +1,1 @@
+"""Narratives: phrasebook, grammar, splits, sources, quality, and the examples made of them."""

@@ -1,0 +1,217 @@
+"""Training: rows in a fixed order, nothing cut, the same weights whether or not the run was interrupted."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from thce import files
+from thce.answers import format_answer
+from thce.errors import UserError
+from thce.modeling import bag, base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
+from thce.settings.modeling import BaseParams, Stage1Params, Stage3Params
+
+pytestmark = pytest.mark.unit
+
+CODES = {"J20.9": "Acute bronchitis, unspecified", "I10": "Essential (primary) hypertension", "K21.9": "Reflux without esophagitis"}
+WORDS = {
+    "J20.9": ["chest cold", "acute bronchitis", "tracheobronchitis"],
+    "I10": ["HTN", "high blood pressure", "hypertension"],
+    "K21.9": ["heartburn", "acid reflux", "GERD"],
+}
+BASE = BaseParams(
+    source="scratch",
+    revision=None,
+    vocabulary=320,
+    code_tokens=True,
+    hidden=32,
+    layers=2,
+    heads=2,
+    intermediate=64,
+    context=256,
+    precision="fp32",
+    bag_epochs=3,
+    spread=0.05,
+    epochs=1.0,
+    titles=0.5,
+    batch_size=4,
+    learning_rate=0.003,
+    warmup=0.1,
+    weight_decay=0.0,
+    chop=0.1,
+)
+SFT = Stage1Params(
+    precision="fp32",
+    epochs=2.0,
+    batch_size=4,
+    micro_batch=4,
+    learning_rate=0.003,
+    warmup=0.1,
+    weight_decay=0.0,
+    max_grad_norm=1.0,
+    chop=0.1,
+    max_length=256,
+    save_steps=4,
+)
+
+
+def conversations() -> list[list[dict[str, str]]]:
+    return [
+        [
+            {"role": "system", "content": "Give the billing codes."},
+            {"role": "user", "content": f"{frame} {word}."},
+            {"role": "assistant", "content": format_answer([("ICD10", code, CODES[code])])},
+        ]
+        for code, words in sorted(WORDS.items())
+        for word in words
+        for frame in ("Patient has", "Assessment:", "Seen for")
+    ]
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    runtime.start(1, 3)
+    folder = tmp_path_factory.mktemp("base")
+    texts = [chat.prompt_text(talk[:-1]) + talk[-1]["content"] for talk in conversations()]
+    tok = tokenizer.train(texts, BASE.vocabulary, CODES)
+    fit.save(base.scratch(BASE, tok, 3), tok, folder, None)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def checkpoints_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THCE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+
+
+def test_batches_hold_rows_of_like_length_and_every_row_once() -> None:
+    lengths = [random.Random(i).randint(5, 90) for i in range(203)]
+    order = fit.order(lengths, 8, random.Random(1))
+    assert sorted(order) == list(range(203))
+    spans = [max(lengths[i] for i in order[k : k + 8]) - min(lengths[i] for i in order[k : k + 8]) for k in range(0, 200, 8)]
+    assert sum(spans) / len(spans) < 15
+    assert order == fit.order(lengths, 8, random.Random(1)) != fit.order(lengths, 8, random.Random(2))
+
+
+def test_epochs_may_be_fractions() -> None:
+    lengths = [10] * 40
+    assert len(fit.schedule(lengths, 1.5, 4, 7)) == 60
+    assert len(fit.schedule(lengths, 0.01, 4, 7)) == 4
+
+
+def test_a_row_that_is_too_long_stops_the_stage_and_says_the_length_needed() -> None:
+    with pytest.raises(UserError, match=r"stage1\.max_length: a row has 9 tokens, the limit is 8; set it to at least 9"):
+        fit.check_lengths([{"input_ids": [1] * 9}], 8, "stage1")
+
+
+def test_the_bag_of_pieces_names_the_code_and_becomes_the_embeddings(parent: Path) -> None:
+    model, tok = base.load(parent)
+    assert isinstance(model, LlamaForCausalLM)
+    texts = [f"{word}\n{format_answer([('ICD10', code, CODES[code])])}" for code, words in WORDS.items() for word in words]
+    share = bag.teach(model, tok, [*texts, "J20 Acute bronchitis\nJ20-J22 Other"], 40, 0.0, 0.05, 5)
+    assert share == 1.0
+    norms = model.get_input_embeddings().weight.norm(dim=-1)
+    assert torch.allclose(norms, torch.full_like(norms, 0.05 * 32**0.5), rtol=1e-4)
+
+
+def test_codes_that_are_not_tokens_have_no_bag(parent: Path) -> None:
+    model, tok = base.load(parent)
+    with pytest.raises(UserError, match="bag_epochs"):
+        bag.teach(model, tok, ["cough\nICD10: R05.9 (Cough)"], 1, 0.0, 0.05, 5)  # type: ignore[arg-type]
+
+
+def run(parent: Path, out: Path, settings: Stage1Params = SFT) -> dict[str, torch.Tensor]:
+    talks = conversations()
+    points, metrics = sft.train_stage("stage1", parent, out, talks, talks[:6], settings, 11)
+    assert metrics["rows"] == 54 and metrics["steps"] == 14 and len(points) == 14
+    assert metrics["val_loss"]["after"] < metrics["val_loss"]["before"]
+    return load_file(out / "model.safetensors")
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(parent, tmp_path / "whole")
+
+    def pull_the_plug(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+        if state.global_step == 10:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit.Curve, "on_step_end", pull_the_plug, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        run(parent, tmp_path / "cut")
+    monkeypatch.undo()
+    monkeypatch.setenv("THCE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    saved = sorted(path.name for path in (tmp_path / "checkpoints" / "stage1").glob("*/checkpoint-*"))
+    assert saved == ["checkpoint-4", "checkpoint-8"]
+    again = run(parent, tmp_path / "cut")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    assert (tmp_path / "cut" / "config.json").read_bytes() == (tmp_path / "whole" / "config.json").read_bytes()
+    assert not list((tmp_path / "checkpoints" / "stage1").glob("*"))
+
+
+def test_a_checkpoint_of_other_parameters_or_a_torn_one_is_not_used(tmp_path: Path) -> None:
+    run_folder, resume = checkpoints.open_run("stage1", "a" * 20)
+    (run_folder / "checkpoint-4").mkdir()
+    (run_folder / "checkpoint-4" / checkpoints.MARKER).touch()
+    (run_folder / "checkpoint-8").mkdir()
+    assert resume is None
+    assert checkpoints.open_run("stage1", "a" * 20)[1] == str(run_folder / "checkpoint-4")
+    assert not (run_folder / "checkpoint-8").exists()
+    assert checkpoints.open_run("stage1", "b" * 20)[1] is None
+    assert not run_folder.exists()
+
+
+def test_preference_tuning_raises_the_chosen_over_the_rejected(parent: Path, tmp_path: Path) -> None:
+    run(parent, tmp_path / "stage2")
+    talks = conversations()
+    rows = [{"prompt": talk[:-1], "chosen": talk[-1]["content"], "rejected": format_answer([])} for talk in talks]
+    for part in ("train", "val"):
+        files.write_jsonl(tmp_path / f"{part}.jsonl", rows[:: 1 if part == "train" else 4])
+    settings = Stage3Params(
+        precision="fp32",
+        epochs=1.0,
+        batch_size=9,
+        micro_batch=3,
+        learning_rate=0.001,
+        warmup=0.1,
+        beta=0.3,
+        loss_type=("sigmoid", "sft"),
+        loss_weights=(1.0, 1.0),
+        max_grad_norm=1.0,
+        max_length=256,
+        save_steps=50,
+    )
+    points, metrics = dpo.train_stage(tmp_path / "stage2", tmp_path / "stage3", tmp_path, settings, 4)
+    held = metrics["held_out"]
+    assert held["before"]["reward_margin"] == 0 and held["after"]["reward_margin"] > 0
+    assert held["after"]["reward_accuracy"] == 1.0
+    assert len(points) == 3 and {"margin", "logps_chosen", "logps_rejected"} <= set(points[0])
+    assert (tmp_path / "stage3" / "prompt.json").read_bytes() == (tmp_path / "stage2" / "prompt.json").read_bytes()
+    trained, _ = base.load(tmp_path / "stage3")
+    start, _ = base.load(tmp_path / "stage2")
+    assert any(not torch.equal(a, b) for a, b in zip(trained.parameters(), start.parameters(), strict=True))
+
+
+def test_a_pair_is_tokenized_as_a_supervised_row(parent: Path) -> None:
+    _, tok = base.load(parent)
+    talk = conversations()[0]
+    row = dpo.texts([{"prompt": talk[:-1], "chosen": talk[-1]["content"], "rejected": "x"}])[0]
+    assert tok.encode(row["prompt"] + row["chosen"] + tok.eos_token) == chat.encode(tok, talk)["input_ids"]
+
+
+def test_a_missing_model_and_an_unpinned_hub_name_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no trained model here"):
+        base.load(tmp_path)
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match="pinned revision"):
+        base.pretrained(replace(BASE, source="HuggingFaceTB/SmolLM2-135M-Instruct"))
+    with pytest.raises(UserError, match=r"heads do not divide|even widths"):
+        base.scratch(replace(BASE, heads=3), _tok(), 1)
+
+
+def _tok() -> PreTrainedTokenizerFast:
+    return tokenizer.train(["cough"] * 3, 300)

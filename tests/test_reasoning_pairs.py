@@ -1,0 +1,74 @@
+"""Preference pairs: the most instructive contrast, capped per code, never a chosen side that is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from thce.codes.book import CodeBook
+from thce.codes.book import open as open_book
+from thce.codes.tables import build
+from thce.reasoning import pairs
+from thce.reasoning.pairs import BROKEN, UNFAITHFUL, WRONG, Judged, Pair, Sample
+
+pytestmark = pytest.mark.unit
+
+NOTE = {
+    "narrative": "Patient has acute bronchitis, no organism found.",
+    "codes": [{"code_type": "ICD10", "code": "J20.9"}],
+}
+GOOD = (
+    '<think>\n- Documented: "acute bronchitis"\n- Category: J20 Acute bronchitis\n- Code: J20.9\n</think>\n'
+    "ICD10: J20.9 (Acute bronchitis, unspecified)"
+)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeBook]:
+    folder = tmp_path_factory.mktemp("codes")
+    build(Path("data/code_databases"), folder)
+    yield open_book(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "stopped", "fault"),
+    [
+        (GOOD, True, None),
+        (GOOD, False, BROKEN),
+        (GOOD.replace("acute bronchitis", "chest cold", 1), True, UNFAITHFUL),
+        (GOOD.replace("J20.9", "J40").replace("Acute bronchitis, unspecified", "Bronchitis, not specified as acute or chronic"), True, WRONG),
+        ("ICD10: J20.9 (Acute bronchitis, unspecified)", True, BROKEN),
+        ("", True, BROKEN),
+    ],
+)
+def test_a_sample_is_judged_by_answer_form_and_claims(book: CodeBook, text: str, stopped: bool, fault: str | None) -> None:
+    assert pairs.judge(NOTE, Sample(text, stopped), book).fault == fault
+
+
+def test_a_right_sample_stands_against_the_wrong_answer_in_good_form() -> None:
+    judged = [Judged("long", None, 9), Judged("short", None, 5), Judged("b", BROKEN, 3), Judged("w", WRONG, 8), Judged("u", UNFAITHFUL, 4)]
+    assert pairs.choose(judged, "trace", ("neighbour", "n")) == Pair("short", "w", "own", WRONG)
+
+
+def test_where_every_sample_fails_the_built_trace_is_chosen() -> None:
+    assert pairs.choose([Judged("b", BROKEN, 3)], "trace", None) == Pair("trace", "b", "mended", BROKEN)
+
+
+def test_where_no_sample_fails_a_built_negative_is_rejected_or_nothing() -> None:
+    good = [Judged("g", None, 3)]
+    assert pairs.choose(good, "trace", ("denied", "n")) == Pair("g", "n", "built", "denied")
+    assert pairs.choose(good, "trace", None) is None
+
+
+def test_the_mix_keeps_to_its_caps_and_repeats() -> None:
+    found = [(f"own-{i}", f"C{i % 5}", Pair("c", "r", "own", WRONG)) for i in range(50)]
+    found += [(f"built-{i}", f"D{i % 5}", Pair("c", "r", "built", "neighbour")) for i in range(50)]
+    mixed = pairs.mix(found, 0.25, 4, 24, 3)
+    origins = Counter(pair.origin for _, pair in mixed)
+    assert origins == {"own": 18, "built": 6}
+    codes = Counter(dict((name, code) for name, code, _ in found)[name] for name, _ in mixed)
+    assert max(codes.values()) <= 4
+    assert mixed == pairs.mix(found, 0.25, 4, 24, 3) and mixed != pairs.mix(found, 0.25, 4, 24, 4)
