@@ -18,7 +18,11 @@ from thce.settings.modeling import BaseParams, Stage1Params, Stage3Params
 
 pytestmark = pytest.mark.unit
 
-CODES = {"J20.9": "Acute bronchitis, unspecified", "I10": "Essential (primary) hypertension", "K21.9": "Reflux without esophagitis"}
+CODES = {
+    "J20.9": "Acute bronchitis, unspecified",
+    "I10": "Essential (primary) hypertension",
+    "K21.9": "Reflux without esophagitis",
+}
 WORDS = {
     "J20.9": ["chest cold", "acute bronchitis", "tracheobronchitis"],
     "I10": ["HTN", "high blood pressure", "hypertension"],

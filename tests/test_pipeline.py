@@ -58,9 +58,7 @@ def dvc(folder: Path, *arguments: str, code: int = 0, **environment: str) -> str
     """Run dvc with this interpreter's environment first on the path; returns what it printed."""
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **environment}
     env.pop("PYTHONPATH", None)
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments], cwd=folder, env=env, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, env=env, capture_output=True, text=True)
     assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
 
@@ -84,12 +82,7 @@ def test_every_stage_leaves_its_outputs_and_metrics(first: Path) -> None:
 def test_outputs_name_no_path_of_the_machine(first: Path) -> None:
     here = str(first)
     for path in sorted(first.rglob("*")):
-        if (
-            path.is_file()
-            and ".git" not in path.parts
-            and ".dvc" not in path.parts
-            and path.stat().st_size < 50_000_000
-        ):
+        if path.is_file() and ".git" not in path.parts and ".dvc" not in path.parts and path.stat().st_size < 50_000_000:
             assert here.encode() not in path.read_bytes(), path
 
 
@@ -141,3 +134,44 @@ def test_a_bad_parameter_stops_with_one_line(first: Path, edit: tuple[str, str, 
             assert len(done.stderr.strip().splitlines()) == 1
     finally:
         path.write_text(before, encoding="utf-8")
+
+
+WATCH = """
+import os, runpy, sys
+root, seen = os.getcwd() + os.sep, set()
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
+        path = os.path.abspath(os.fsdecode(arguments[0]))
+        if path.startswith(root) and isinstance(arguments[1], str) and "r" in arguments[1]:
+            seen.add(os.path.relpath(path, root).replace(os.sep, "/"))
+sys.addaudithook(hook)
+sys.path.insert(0, os.path.join(root, "stages"))
+sys.argv = [sys.argv[1]]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print("OPENED " + " ".join(sorted(seen)))
+"""
+
+
+@pytest.mark.parametrize(
+    "stage", ["codes", "narratives", "prepare", "base", "pairs", "calibrate", "baselines", "evaluate", "report"]
+)
+def test_declared_data_are_the_files_a_stage_opens(first: Path, stage: str) -> None:
+    entry = params.read_yaml(first / "dvc.yaml")["stages"][stage]
+    deps = [path for path in entry["deps"] if not path.endswith(".py")]
+    outs = [next(iter(out)) if isinstance(out, dict) else out for out in entry.get("outs", []) + entry.get("metrics", [])]
+    for out in outs:  # as dvc does before it runs a stage: outputs may be links into its cache
+        path = first / out
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    command = [sys.executable, "-c", WATCH, f"stages/{stage}.py"]
+    done = subprocess.run(command, cwd=first, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    opened = done.stdout.rpartition("OPENED ")[2].split()
+    data = [path for path in opened if path.startswith(("data/", "metrics/", "models/"))]
+
+    def below(path: str, folders: list[str]) -> bool:
+        return any(path == one or path.startswith(f"{one}/") for one in folders)
+
+    undeclared = [path for path in data if not below(path, [*deps, *outs]) and not path.endswith(".part")]
+    assert not undeclared, f"dvc.yaml: {stage}: add {undeclared}"
+    unused = [one for one in deps if one != "data/licensed" and not any(below(path, [one]) for path in opened)]
+    assert not unused, f"dvc.yaml: {stage}: remove {unused}"

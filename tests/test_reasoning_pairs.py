@@ -39,7 +39,13 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeBook]:
         (GOOD, True, None),
         (GOOD, False, BROKEN),
         (GOOD.replace("acute bronchitis", "chest cold", 1), True, UNFAITHFUL),
-        (GOOD.replace("J20.9", "J40").replace("Acute bronchitis, unspecified", "Bronchitis, not specified as acute or chronic"), True, WRONG),
+        (
+            GOOD.replace("J20.9", "J40").replace(
+                "Acute bronchitis, unspecified", "Bronchitis, not specified as acute or chronic"
+            ),
+            True,
+            WRONG,
+        ),
         ("ICD10: J20.9 (Acute bronchitis, unspecified)", True, BROKEN),
         ("", True, BROKEN),
     ],
@@ -49,7 +55,13 @@ def test_a_sample_is_judged_by_answer_form_and_claims(book: CodeBook, text: str,
 
 
 def test_a_right_sample_stands_against_the_wrong_answer_in_good_form() -> None:
-    judged = [Judged("long", None, 9), Judged("short", None, 5), Judged("b", BROKEN, 3), Judged("w", WRONG, 8), Judged("u", UNFAITHFUL, 4)]
+    judged = [
+        Judged("long", None, 9),
+        Judged("short", None, 5),
+        Judged("b", BROKEN, 3),
+        Judged("w", WRONG, 8),
+        Judged("u", UNFAITHFUL, 4),
+    ]
     assert pairs.choose(judged, "trace", ("neighbour", "n")) == Pair("short", "w", "own", WRONG)
 
 

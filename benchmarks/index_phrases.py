@@ -1,0 +1,73 @@
+"""What the narratives teach about wordings nobody here wrote: official Alphabetic Index phrases, for development only.
+
+    THCE_REFERENCE=/folder/with/reference/files python benchmarks/index_phrases.py
+
+A TF-IDF + linear SVM is fitted on official titles, on these and the inclusion terms, and on both with the training narratives
+of `data/prepared`, and asked for the code of every index phrase whose code is in scope. The tiers say how much of a phrase's wording
+stands in the official title. Nothing of the index is trained on. The file is `dev/icd10cm_index_open.jsonl.gz`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.svm import LinearSVC
+
+from thce import files
+from thce.codes.book import open as open_book
+
+
+def fit(texts: list[str], codes: list[str]):  # type: ignore[no-untyped-def]
+    """Character and word n-grams, one linear class per code."""
+    features = FeatureUnion(
+        [
+            ("characters", TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), sublinear_tf=True, min_df=1)),
+            ("words", TfidfVectorizer(sublinear_tf=True)),
+        ]
+    )
+    return make_pipeline(features, LinearSVC(tol=0.1, max_iter=50)).fit(texts, codes)
+
+
+def main() -> int:
+    folder = os.environ.get("THCE_REFERENCE")
+    path = Path(folder or "") / "dev" / "icd10cm_index_open.jsonl.gz"
+    if not folder or not path.is_file():
+        print("set THCE_REFERENCE to a folder that holds dev/icd10cm_index_open.jsonl.gz", file=sys.stderr)
+        return 2
+    book = open_book("data/codes")
+    scope = {entry.code: entry for entry in book.scope if entry.code_type == "ICD10"}
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        rows = [row for row in map(json.loads, stream) if len(row["codes"]) == 1 and row["codes"][0] in scope]
+
+    titles = [(entry.title, code) for code, entry in scope.items()]
+    official = [(text, code) for code, entry in scope.items() for text in (entry.title, *book.terms("ICD10", code))]
+    narratives = []
+    for stage in (1, 2, 3):
+        for row in files.read_jsonl(f"data/prepared/stage{stage}/train.jsonl"):
+            codes = row["_metadata"]["codes"]
+            if len(codes) == 1 and codes[0]["code_type"] == "ICD10":
+                narratives.append(((row.get("messages") or row["prompt"])[1]["content"], codes[0]["code"]))
+    print(f"{'fitted on':44}{'rows':>8}" + "".join(f"{tier:>16}" for tier in ("easy", "partial", "novel")))
+    for name, material in (
+        ("official titles", titles),
+        ("official titles and inclusion terms", official),
+        ("the same and the training narratives", official + narratives),
+    ):
+        model = fit([text for text, _ in material], [code for _, code in material])
+        right: dict[str, list[bool]] = defaultdict(list)
+        for row, found in zip(rows, model.predict([row["phrase"] for row in rows]), strict=True):
+            right[row["overlap_tier"]].append(found == row["codes"][0])
+        shares = (f"{100 * sum(right[t]) / len(right[t]):9.1f} % ({len(right[t])})" for t in ("easy", "partial", "novel"))
+        print(f"{name:44}{len(material):8}" + "".join(f"{share:>16}" for share in shares))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
