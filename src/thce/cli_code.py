@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def _code(args: argparse.Namespace) -> int:
             output.write([row])
             output.close()
         else:
-            print(view(args.text, row, sys.stdout.isatty() and "NO_COLOR" not in os.environ))
+            doubts = checked(args.text, row, args.codes) if row["reasoning"] else {}
+            print(view(args.text, row, sys.stdout.isatty() and "NO_COLOR" not in os.environ, doubts))
         return 0
 
     output = records.Output(args.output, args.resume)
@@ -134,8 +136,22 @@ def _with_progress(chunks: Any, done: int) -> Any:
 _BOLD, _MARK, _DIM, _END = "\x1b[1m", "\x1b[30;43m", "\x1b[2m", "\x1b[0m"
 
 
-def view(narrative: str, row: dict[str, Any], colour: bool) -> str:
-    """One result for a person: the narrative with its evidence marked, codes, reasoning, alternatives, findings."""
+def checked(narrative: str, row: dict[str, Any], codes_folder: str) -> dict[str, str]:
+    """Bullet of the row's reasoning -> why it does not hold, for those that do not, judged beside the row's answer."""
+    from thce.answers import format_answer, format_completion
+    from thce.codes.book import open as open_book
+    from thce.reasoning.verify import SUPPORTED, verify
+
+    answer = format_answer([(item["code_type"], item["code"], item["description"]) for item in row["codes"]])
+    verdict = verify(narrative, format_completion(row["reasoning"], answer), open_book(codes_folder))
+    return {claim.text: claim.reason or claim.status for claim in verdict.claims if claim.status != SUPPORTED}
+
+
+def view(narrative: str, row: dict[str, Any], colour: bool, doubts: Mapping[str, str] | None = None) -> str:
+    """One result for a person: the narrative with its evidence marked, codes, reasoning, alternatives, findings.
+
+    `doubts` maps a bullet of the reasoning to what the check found wrong with it; it is printed beside the bullet.
+    """
 
     def paint(text: str, style: str) -> str:
         return f"{style}{_plain(text)}{_END}" if colour else _plain(text)
@@ -162,7 +178,10 @@ def view(narrative: str, row: dict[str, Any], colour: bool) -> str:
                 paint(f'      "{span["text"]}" at {span["start"]}-{span["end"]}, from the {span["source"]}', _DIM)
             )
     if row["reasoning"]:
-        lines += ["", "reasoning", *(f"  {_plain(line)}" for line in row["reasoning"].split("\n"))]
+        lines += ["", "reasoning"]
+        for line in row["reasoning"].split("\n"):
+            doubt = next((why for text, why in (doubts or {}).items() if text and text in line), None)
+            lines.append(f"  {_plain(line)}" + (paint(f"   <- does not hold: {doubt}", _DIM) if doubt else ""))
     lines += ["", "alternatives"]
     for other in row["alternatives"]:
         name = f"{other['code_type']} {other['code']}" if other["code"] else "no code"
