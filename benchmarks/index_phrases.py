@@ -2,9 +2,10 @@
 
     THCE_REFERENCE=/folder/with/reference/files python benchmarks/index_phrases.py
 
-A TF-IDF + linear SVM is fitted on official titles, on these and the inclusion terms, and on both with the training narratives
-of `data/prepared`, and asked for the code of every index phrase whose code is in scope. The tiers say how much of a phrase's wording
-stands in the official title. Nothing of the index is trained on. The file is `dev/icd10cm_index_open.jsonl.gz`.
+A TF-IDF + linear SVM is fitted on official titles, on these and the inclusion terms, and on both with the training
+narratives of `data/prepared`, and asked for the code of every index phrase whose code is in scope. The tiers say how
+much of a phrase's wording stands in the official title. Nothing of the index is trained on. The file is
+`dev/icd10cm_index_open.jsonl.gz`.
 """
 
 from __future__ import annotations

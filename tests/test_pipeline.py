@@ -173,5 +173,7 @@ def test_declared_data_are_the_files_a_stage_opens(first: Path, stage: str) -> N
 
     undeclared = [path for path in data if not below(path, [*deps, *outs]) and not path.endswith(".part")]
     assert not undeclared, f"dvc.yaml: {stage}: add {undeclared}"
-    unused = [one for one in deps if one != "data/licensed" and not any(below(path, [one]) for path in opened)]
+    # code tables are opened when an answer calls for them, which at smoke size none may
+    may_wait = ("data/licensed", "data/codes/") if stage in ("pairs", "baselines", "evaluate") else ("data/licensed",)
+    unused = [one for one in deps if not one.startswith(may_wait) and not any(below(path, [one]) for path in opened)]
     assert not unused, f"dvc.yaml: {stage}: remove {unused}"
