@@ -150,7 +150,7 @@ def test_a_refusal_that_all_requests_meet_stops_the_run(server: Server, tmp_path
     server.script.extend([status] * 50)
     with pytest.raises(UserError, match=f"HTTP {status}.*0 replies are kept"):
         make(server, tmp_path / "out.jsonl", 50, workers=2)
-    assert len(server.requests) <= 4
+    assert len(server.requests) <= 10  # two workers, and what they had begun when the first refusal was read
     assert not (tmp_path / "out.jsonl").exists()
 
 
