@@ -93,9 +93,7 @@ def explain(key: str, path: Path | str = params.FILE) -> dict[str, Any]:
         }
     name, _, field_name = key.partition(".")
     if name not in SECTIONS:
-        raise UserError(
-            key, "no such key", params.unknown(name, [*SCALARS, *SECTIONS], "params.yaml").partition("; ")[2]
-        )
+        raise UserError(key, "no such key", params.unknown(name, [*SCALARS, *SECTIONS], "params.yaml").partition("; ")[2])
     section = SECTIONS[name]
     fields = {field.name: field for field in dataclasses.fields(section)}
     if field_name not in fields:
@@ -116,7 +114,7 @@ def use(name: str, folder: Path | str = "configs", target: Path | str = params.F
     """Write the profile `configs/<name>.yaml` to params.yaml, comments and all, after checking it."""
     source = Path(folder) / f"{name}.yaml"
     if not source.is_file():
-        names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml")))
+        names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml") if "seed" in params.read_yaml(path)))
         raise UserError(str(source), "no such profile", f"there are: {names}")
     faults = check(source)
     if faults:
