@@ -114,7 +114,7 @@ def use(name: str, folder: Path | str = "configs", target: Path | str = params.F
     """Write the profile `configs/<name>.yaml` to params.yaml, comments and all, after checking it."""
     source = Path(folder) / f"{name}.yaml"
     if not source.is_file():
-        names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml") if "seed" in params.read_yaml(path)))
+        names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml") if "stage1" in params.read_yaml(path)))
         raise UserError(str(source), "no such profile", f"there are: {names}")
     faults = check(source)
     if faults:
