@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test unit lint setup clean
+.PHONY: repro test unit pipeline lint lock reproduce recover faults setup clean
 
 repro: $(READY)
 	dvc repro
@@ -16,9 +16,30 @@ test: $(READY)
 unit: $(READY)
 	pytest -m unit
 
+pipeline: $(READY)
+	pytest -m pipeline
+
 lint: $(READY)
 	ruff check .
 	mypy
+
+# Does dvc.lock belong to this code and these parameters? Outputs are not needed; the text is read, since dvc's exit code is 0.
+lock: $(READY)
+	@said=$$(dvc repro --dry --allow-missing 2>&1); code=$$?; echo "$$said"; \
+	if [ $$code -ne 0 ] || echo "$$said" | grep -q '^Running stage'; then echo 'dvc.lock is behind: dvc repro, or thce relock' >&2; exit 1; fi
+
+# Does a fresh clone give the committed bytes? Takes as long as `dvc repro` does at the profile in params.yaml.
+reproduce: $(READY)
+	python tests/reproduce.py
+
+# After a crash, a full disk, a damaged cache: whatever it was, this brings the tree back.
+recover: $(READY)
+	thce doctor --mend
+	dvc repro
+
+# Kills, full disks, damaged files: half an hour, not part of `make test`.
+faults: $(READY)
+	pytest -m faults
 
 setup: $(READY)
 

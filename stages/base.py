@@ -1,10 +1,9 @@
 """Base model: tokenizer and a small Llama from the seed, taught the code tables; or a pretrained model made ready."""
 
-import random
-
 import _bootstrap
 from thce import files, params
-from thce.modeling import bag, base, chat, fit, runtime
+from thce.answers import THINK_CLOSE
+from thce.modeling import base, chat, fit, headstart, runtime
 from thce.modeling import tokenizer as tokenizers
 from thce.seeds import derive
 from thce.settings.modeling import BaseParams
@@ -28,28 +27,24 @@ def main() -> None:
 
     # 3 tokenizer, from training text alone
     texts = [row["text"] for row in files.read_jsonl("data/prepared/pretrain.jsonl")]
-    chats = []
-    for stage in ("stage1", "stage2"):
-        for row in files.read_jsonl(f"data/prepared/{stage}/train.jsonl"):
-            *prompt, answer = row["messages"]
-            chats.append(chat.prompt_text(prompt) + answer["content"])
+    narratives = [row["messages"] for row in files.read_jsonl("data/prepared/stage1/train.jsonl")]
+    traces = [row["messages"] for row in files.read_jsonl("data/prepared/stage2/train.jsonl")]
+    chats = [chat.prompt_text(messages[:-1]) + messages[-1]["content"] for messages in [*narratives, *traces]]
     codes = scope_codes() if settings.code_tokens else []
     tokenizer = tokenizers.train(texts + chats, settings.vocabulary, codes)
 
-    # 4 model: token vectors first, then the whole on titles, terms and phrases
+    # 4 model: the first layer is taught alone, on wordings and narratives, then becomes part of the whole
     model = base.scratch(settings, tokenizer, seed)
-    metrics = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}
-    if settings.bag_epochs:
-        metrics["bag"] = bag.teach(model, tokenizer, texts, settings.bag_epochs, settings.chop, settings.spread, seed)
     points: list[dict[str, float]] = []
+    metrics: dict[str, float] = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}
     if settings.epochs > 0:
-
-        def encode(index: int, chop: random.Random) -> fit.Row:
-            return base.wording_row(tokenizer, texts[index], chop, settings.chop, settings.titles)
-
-        rows = fit.epochs_of(encode, len(texts), settings.epochs, settings.batch_size, seed)
-        points, trained = fit.fit("base", model, tokenizer, rows, {}, fit.Settings.of_base(settings), seed, None)
-        metrics |= trained
+        examples = [headstart.example(tokenizer, *text.split("\n", 1)) for text in texts]
+        for *_, user, answer in [*narratives, *traces]:
+            lines = answer["content"].rpartition(f"{THINK_CLOSE}\n")[2]
+            examples.append(headstart.example(tokenizer, user["content"], lines))
+        layer, points, share = headstart.teach(tokenizer, examples, narratives[0][0]["content"], settings, seed)
+        headstart.install(model, layer, tokenizers.spoken(tokenizer, codes))
+        metrics |= {"examples": len(examples), "first_answers_right": round(share, 4)}
 
     # 5 outputs
     fit.save(model, tokenizer, OUT, prompts=None)

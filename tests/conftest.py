@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import smoke
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,3 +31,11 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts in the repository root, as the stages do."""
     monkeypatch.chdir(ROOT)
     yield
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which the smoke pipeline has run. Shared by all tests: copy it before you change anything."""
+    folder = smoke.clone(tmp_path_factory.mktemp("smoke") / "run")
+    smoke.dvc(folder, "repro")
+    return folder

@@ -104,5 +104,21 @@ def test_codes_in_scope_are_one_token_where_they_stand_alone() -> None:
     tok = tokenizer.train(["ICD10: J20.9 (Acute bronchitis) and J20 and 99213 cough"] * 9, 320, ["J20.9", "J20", "99213"])
     for text in ("ICD10: J20.9 (Acute bronchitis)", "- Code: J20.9\n", "99213, J20."):
         assert tok.decode(tok.encode(text, add_special_tokens=False), skip_special_tokens=True) == text
-    assert "J20.9" in tok.tokenize("Code: J20.9\n") and "J20" in tok.tokenize("J20 Acute")
+    assert " J20.9" in tok.tokenize("Code: J20.9\n") and " J20" in tok.tokenize("Belongs to J20 Acute")
     assert "J20.9" not in tok.tokenize("J20.91") and "99213" not in tok.tokenize("call 5599213")
+
+
+def test_a_quoted_word_has_the_tokens_it_has_in_the_text(tok: PreTrainedTokenizerFast) -> None:
+    spoken = tok.encode(" acute bronchitis", add_special_tokens=False)
+    for text in ('- Stated: "acute bronchitis"', '- Decides: left ("acute bronchitis")', f"{chat.START}user\nacute bronchitis"):
+        ids = tok.encode(text, add_special_tokens=False)
+        assert any(ids[i : i + len(spoken)] == spoken for i in range(len(ids)))
+    text = '- Stated: "acute bronchitis"'
+    assert tok.decode(tok.encode(text, add_special_tokens=False)) == text
+
+
+def test_a_description_may_be_left_out_of_the_loss(tok: PreTrainedTokenizerFast) -> None:
+    text = "<think>\n- Belongs to J20 Acute bronchitis (J20-J22)\n</think>\nICD10: J20.9 (Acute bronchitis, unspecified)"
+    row = chat.encode(tok, [{"role": "user", "content": "x"}, {"role": "assistant", "content": text}], descriptions=False)
+    learned = tok.decode([token for token, mask in zip(row["input_ids"], row["completion_mask"], strict=True) if mask])
+    assert learned == "<think>\n- Belongs to J20 Acute bronchitis (J20-J22)\n</think>\nICD10: J20.9 ()<|im_end|>"

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
+from trl import SFTConfig, SFTTrainer
 
 from thce import files
 from thce.answers import format_answer
 from thce.errors import UserError
-from thce.modeling import bag, base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
+from thce.modeling import base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
+from thce.modeling.trainer import SupervisedTrainer
 from thce.settings.modeling import BaseParams, Stage1Params, Stage3Params
 
 pytestmark = pytest.mark.unit
@@ -38,15 +41,10 @@ BASE = BaseParams(
     heads=2,
     intermediate=64,
     context=256,
-    precision="fp32",
-    bag_epochs=3,
-    spread=0.05,
     epochs=1.0,
-    titles=0.5,
     batch_size=4,
-    learning_rate=0.003,
-    warmup=0.1,
-    weight_decay=0.0,
+    learning_rate=0.01,
+    drop=0.1,
     chop=0.1,
 )
 SFT = Stage1Params(
@@ -58,6 +56,7 @@ SFT = Stage1Params(
     warmup=0.1,
     weight_decay=0.0,
     max_grad_norm=1.0,
+    descriptions=1.0,
     chop=0.1,
     max_length=256,
     save_steps=4,
@@ -112,20 +111,19 @@ def test_a_row_that_is_too_long_stops_the_stage_and_says_the_length_needed() -> 
         fit.check_lengths([{"input_ids": [1] * 9}], 8, "stage1")
 
 
-def test_the_bag_of_pieces_names_the_code_and_becomes_the_embeddings(parent: Path) -> None:
+def test_the_loss_is_that_of_the_library(parent: Path, tmp_path: Path) -> None:
     model, tok = base.load(parent)
-    assert isinstance(model, LlamaForCausalLM)
-    texts = [f"{word}\n{format_answer([('ICD10', code, CODES[code])])}" for code, words in WORDS.items() for word in words]
-    share = bag.teach(model, tok, [*texts, "J20 Acute bronchitis\nJ20-J22 Other"], 40, 0.0, 0.05, 5)
-    assert share == 1.0
-    norms = model.get_input_embeddings().weight.norm(dim=-1)
-    assert torch.allclose(norms, torch.full_like(norms, 0.05 * 32**0.5), rtol=1e-4)
-
-
-def test_codes_that_are_not_tokens_have_no_bag(parent: Path) -> None:
-    model, tok = base.load(parent)
-    with pytest.raises(UserError, match="bag_epochs"):
-        bag.teach(model, tok, ["cough\nICD10: R05.9 (Cough)"], 1, 0.0, 0.05, 5)  # type: ignore[arg-type]
+    rows = [chat.encode(tok, talk, None, 0.0, talk is conversations()[0]) for talk in conversations()[:5]]
+    arguments = SFTConfig(
+        output_dir=str(tmp_path), use_cpu=True, report_to="none", max_length=256, completion_only_loss=True, bf16=False
+    )
+    kept = {"args": arguments, "train_dataset": Dataset.from_list(rows), "processing_class": tok}
+    ours, theirs = SupervisedTrainer(model=model, **kept), SFTTrainer(model=model, **kept)
+    batch = ours.data_collator([ours.train_dataset[i] for i in range(5)])
+    assert 0 < (batch["labels"] != -100).sum() < batch["labels"].numel() / 2
+    loss = ours.compute_loss(model, dict(batch))
+    assert torch.allclose(loss, theirs.compute_loss(model, dict(batch)), rtol=1e-5)
+    assert torch.allclose(loss, ours.compute_loss(torch.nn.DataParallel(model), dict(batch)), rtol=1e-5)
 
 
 def run(parent: Path, out: Path, settings: Stage1Params = SFT) -> dict[str, torch.Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,62 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
+import reproduce
+import smoke
+from smoke import dvc
 
 from thce import params
 
 pytestmark = pytest.mark.pipeline
 
-STAGES = (
-    "codes",
-    "narratives",
-    "prepare",
-    "base",
-    "stage1",
-    "stage2",
-    "pairs",
-    "stage3",
-    "calibrate",
-    "baselines",
-    "evaluate",
-    "report",
-)
-
-
-def clone(root: Path, target: Path) -> Path:
-    """A repository with the files of this checkout that Git tracks or would track, at the smoke profile."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        check=True,
-        capture_output=True,
-    ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (root / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, target / name)
-    shutil.copyfile(root / "configs" / "smoke.yaml", target / "params.yaml")
-    for command in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "clone"],
-    ):
-        subprocess.run(["git", *command], cwd=target, check=True)
-    return target
-
-
-def dvc(folder: Path, *arguments: str, code: int = 0, **environment: str) -> str:
-    """Run dvc with this interpreter's environment first on the path; returns what it printed."""
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **environment}
-    env.pop("PYTHONPATH", None)
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, env=env, capture_output=True, text=True)
-    assert done.returncode == code, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout + done.stderr
-
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = clone(Path(__file__).resolve().parent.parent, tmp_path_factory.mktemp("first"))
-    dvc(folder, "repro")
+def first(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the smoke run, so that tests may change it."""
+    folder = tmp_path_factory.mktemp("copy") / "first"
+    shutil.copytree(smoke_run, folder)
     return folder
 
 
@@ -79,21 +36,21 @@ def test_every_stage_leaves_its_outputs_and_metrics(first: Path) -> None:
     assert not (first / ".checkpoints").exists() or not list((first / ".checkpoints").glob("*/*/checkpoint-*"))
 
 
-def test_outputs_name_no_path_of_the_machine(first: Path) -> None:
-    here = str(first)
-    for path in sorted(first.rglob("*")):
+def test_outputs_name_no_path_of_the_machine(smoke_run: Path) -> None:
+    here = str(smoke_run)
+    for path in sorted(smoke_run.rglob("*")):
         if path.is_file() and ".git" not in path.parts and ".dvc" not in path.parts and path.stat().st_size < 50_000_000:
             assert here.encode() not in path.read_bytes(), path
 
 
-def test_a_second_clone_gives_the_same_bytes(first: Path, tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parent.parent
-    second = clone(root, tmp_path / "another name")
-    dvc(second, "repro", PYTHONHASHSEED="4711", TZ="Pacific/Auckland", LC_ALL="C", HOME=str(tmp_path))
-    assert (second / "dvc.lock").read_bytes() == (first / "dvc.lock").read_bytes()
-    for path in sorted((first / "metrics").rglob("*")):
-        if path.is_file():
-            assert (second / path.relative_to(first)).read_bytes() == path.read_bytes(), path
+def test_a_second_clone_gives_the_same_bytes(smoke_run: Path, tmp_path: Path) -> None:
+    """Another hash seed, time zone, locale, home, path, umask and number of cores: the same lock, models and metrics."""
+    second = smoke.again(smoke_run, tmp_path / "another näme")
+    before, other = reproduce.surroundings(tmp_path)
+    dvc(second, "repro", before=before, **other)
+    assert smoke.results(second) == smoke.results(smoke_run)
+    for path in sorted((smoke_run / "models").rglob("*.safetensors")):
+        assert (second / path.relative_to(smoke_run)).read_bytes() == path.read_bytes(), path
 
 
 def test_nothing_runs_twice(first: Path) -> None:

@@ -22,6 +22,9 @@ COMMANDS = {
     "compare": "thce.cli_evaluation",
     "params": "thce.cli_params",
     "profile": "thce.cli_params",
+    "relock": "thce.cli_project",
+    "doctor": "thce.cli_project",
+    "experiments": "thce.cli_project",
 }
 
 EPILOG = """the pipeline

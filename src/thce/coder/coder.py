@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,17 @@ from thce.coder import fusion
 from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Line
 from thce.coder.evidence import Evidence, leave_one_out, quoted
 from thce.coder.fusion import DIRECT, MODEL, PRIOR, Fusion
+from thce.coder.guard import Guard
 from thce.coder.prior import NO_CODE, Pair, Prior
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
 from thce.errors import UserError
 from thce.files import read_json
-from thce.modeling.chat import prompt_text
+from thce.modeling.chat import neutralise, prompt_text
+from thce.reasoning import grammar
+from thce.reasoning.build import place
+from thce.reasoning.knowledge import knowledge
 
 CODED, REVIEW, NONE = "coded", "review", "none"
 
@@ -153,12 +158,32 @@ class Coder:
             beam=self.options.beam,
             cutoff=self.options.cutoff,
             prefix=self._prefixes[think],
+            guard=self.guard if think else None,
+            narratives=[neutralise(text) for text in texts],
         )
         parts: list[list[Prediction]] = [[] for _ in narratives]
         for number, ((i, offset, text), answer) in enumerate(zip(pieces, answers, strict=True)):
             own = {name: values[number] for name, values in sources.items()}
             parts[i].append(self._prediction(text, offset, answer, own, codes, mode))
         return [_merge(part, mode.threshold, self.options) for part in parts]
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What the reasoning may quote and name; it knows the places and codes of the whole scope."""
+        facts = knowledge(self.book)
+        pairs = {(facts.category(entry.code_type, entry.code), entry.code_type): entry.code for entry in self.scope}
+        places = {
+            place((code_type, code), facts, pick, full)
+            for (_, code_type), code in pairs.items()
+            for pick in range(30)
+            for full in (True, False)
+        }
+        codes = {
+            grammar.write(grammar.ANSWER, pick, code=code)
+            for code in ("none", *(entry.code for entry in self.scope))
+            for pick in (0, 1)
+        }
+        return Guard(self.decoder.tokenizer, sorted(places | codes))
 
     def prompt(self, narrative: str, think: bool) -> list[int]:
         """Token ids the answer to a narrative follows."""

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from thce.answers import THINK_CLOSE, THINK_OPEN
+from thce.coder.guard import Guard
 from thce.coder.llama import Llama
 from thce.coder.rows import Prefix, Rows, join, read_prefix
 from thce.coder.scores import code_scores
@@ -162,8 +163,12 @@ class Decoder:
         beam: int = 16,
         cutoff: float = 0.01,
         prefix: Sequence[int] = (),
+        guard: Guard | None = None,
+        narratives: Sequence[str] = (),
     ) -> list[Answer]:
         """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set.
+
+        With `guard` the reasoning on each of `narratives` keeps to its text and the tables.
 
         Each line is the most probable code that is not there yet, with its description; after a line the model goes on
         when it finds a new line more probable than the stop token.
@@ -174,7 +179,7 @@ class Decoder:
             opening = self.encode(f"{THINK_OPEN}\n") if think else []
             starts = [[*prompts[i], *opening] for i in batch]
             rows = Rows.start(self.model, batch, starts, self._prefix(prefix))
-            traces = self._reason(rows, max_reasoning) if think else None
+            traces = self._reason(rows, max_reasoning, guard, narratives) if think else None
             if traces is not None:
                 rows = traces.rows
             lines = self._lines(rows, codes, max_codes, beam, cutoff)
@@ -201,7 +206,7 @@ class Decoder:
             result[batch], left_out[batch] = code_scores(rows, codes.trie, beam, cutoff)
         return result, left_out
 
-    def _reason(self, rows: Rows, limit: int) -> _Traces:
+    def _reason(self, rows: Rows, limit: int, guard: Guard | None, narratives: Sequence[str]) -> _Traces:
         """Let every row write until `</think>`, the stop token or the limit; then close its reasoning, forced if need
         be.
         """
@@ -209,9 +214,16 @@ class Decoder:
         closed: dict[int, bool] = {}
         size: dict[int, int] = {}  # a row's length when its reasoning ended
         written: dict[int, list[int]] = {number: [] for number in rows.numbers}
+        trails = {number: guard.trail(narratives[number]) for number in rows.numbers} if guard else {}
         parts: list[Rows] = []
         while rows.numbers:
             tokens = rows.logits.argmax(dim=-1)
+            for place, number in enumerate(rows.numbers):
+                if guard and number not in size:
+                    allowed = guard.allowed(trails[number])
+                    if allowed:
+                        tokens[place] = allowed[int(rows.logits[place, allowed].argmax())]
+                    guard.push(trails[number], int(tokens[place]))
             lengths = rows.length.tolist()
             for place, (number, token) in enumerate(zip(rows.numbers, tokens.tolist(), strict=True)):
                 if number in size:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 
 import torch
@@ -17,17 +16,15 @@ from transformers import (
 )
 
 from thce.errors import UserError
-from thce.modeling import chat
 from thce.modeling import tokenizer as tokenizers
+from thce.modeling.headstart import ROPE_THETA
 from thce.settings.modeling import BaseParams
 
 
 def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
-    """A small Llama with random weights from the seed; input and output embeddings are shared."""
+    """A small Llama with random weights from the seed; token vectors are not shared with the output, and turn slowly."""
     if params.hidden % params.heads or (params.hidden // params.heads) % 2:
-        raise UserError(
-            "params.yaml: base.heads", f"{params.heads} heads do not divide {params.hidden} into even widths"
-        )
+        raise UserError("params.yaml: base.heads", f"{params.heads} heads do not divide {params.hidden} into even widths")
     torch.manual_seed(seed % 2**32)
     return LlamaForCausalLM(
         LlamaConfig(
@@ -38,7 +35,8 @@ def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -
             num_attention_heads=params.heads,
             num_key_value_heads=params.heads,
             max_position_embeddings=params.context,
-            tie_word_embeddings=True,
+            tie_word_embeddings=False,
+            rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
@@ -68,26 +66,6 @@ def pretrained(params: BaseParams) -> tuple[PreTrainedModel, PreTrainedTokenizer
         torch.manual_seed(0)
         model.resize_token_embeddings(len(extended), mean_resizing=True)
     return model, extended
-
-
-def wording_row(
-    tokenizer: PreTrainedTokenizerBase, text: str, chop: random.Random, rate: float, titles: float
-) -> dict[str, list[int]]:
-    """A row of the first training: a wording, and below it its answer, which alone carries the loss.
-
-    The description in brackets is kept with probability `titles`: it takes most of the tokens and is learned soonest.
-    """
-    wording, _, answer = text.partition("\n")
-    if chop.random() >= titles:
-        answer = answer.partition(" (")[0]
-    pieces = chat.cut(wording, chop, rate)
-    prompt = [token for piece in pieces for token in tokenizer.encode(piece, add_special_tokens=False)]
-    prompt += tokenizer.encode("\n", add_special_tokens=False)
-    completion = tokenizer.encode(answer, add_special_tokens=False)
-    return {
-        "input_ids": prompt + completion,
-        "completion_mask": [0] * len(prompt) + [1] * len(completion),
-    }
 
 
 def load(folder: Path | str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

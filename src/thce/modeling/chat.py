@@ -15,6 +15,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from thce.answers import THINK_CLOSE
+
 START = "<|im_start|>"
 STOP = "<|im_end|>"
 PAD = "<|pad|>"
@@ -26,6 +28,7 @@ TEMPLATE = (
 Messages = Sequence[dict[str, str]]
 
 _CONTROL = re.compile(r"<\|(?=[a-z_]+\|>)|<(?=/?think>)")
+_DESCRIPTION = re.compile(r"^\w+: \S+ \((?P<inside>.*)\)$", re.M)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -55,8 +58,9 @@ def encode_prompt(
         return tokenizer.encode(prompt_text(messages), add_special_tokens=False)
     head = [f"{START}{message['role']}\n{neutralise(message['content'])}{STOP}\n" for message in messages[:-1]]
     last = messages[-1]
-    ids = tokenizer.encode("".join(head) + f"{START}{last['role']}\n", add_special_tokens=False)
-    for piece in cut(neutralise(last["content"]), chop, rate):
+    first, *rest = cut(neutralise(last["content"]), chop, rate) or [""]
+    ids = tokenizer.encode("".join(head) + f"{START}{last['role']}\n{first}", add_special_tokens=False)
+    for piece in rest:
         ids.extend(tokenizer.encode(piece, add_special_tokens=False))
     ids.extend(tokenizer.encode(f"{STOP}\n{START}assistant\n", add_special_tokens=False))
     return ids
@@ -64,9 +68,7 @@ def encode_prompt(
 
 def cut(text: str, chop: random.Random, rate: float) -> list[str]:
     """The text in pieces, each word of four letters or more cut inside with probability `rate`."""
-    cuts = [
-        match.start() + chop.randint(1, len(match[0]) - 1) for match in _WORD.finditer(text) if chop.random() < rate
-    ]
+    cuts = [match.start() + chop.randint(1, len(match[0]) - 1) for match in _WORD.finditer(text) if chop.random() < rate]
     edges = [0, *cuts, len(text)]
     return [text[left:right] for left, right in pairwise(edges) if left < right]
 
@@ -81,15 +83,25 @@ def encode(
     messages: Messages,
     chop: random.Random | None = None,
     rate: float = 0.0,
+    descriptions: bool = True,
 ) -> dict[str, list[int]]:
-    """A training row: `input_ids` of prompt and completion, and `completion_mask`, 1 where the loss applies."""
+    """A training row: `input_ids` of prompt and completion, and `completion_mask`, 1 where the loss applies.
+
+    Without `descriptions` it does not apply to what stands in brackets on an answer line.
+    """
     *prompt, answer = messages
     prompt_ids = encode_prompt(tokenizer, prompt, chop, rate)
     completion_ids = encode_completion(tokenizer, answer["content"])
-    return {
-        "input_ids": prompt_ids + completion_ids,
-        "completion_mask": [0] * len(prompt_ids) + [1] * len(completion_ids),
-    }
+    mask = [1] * len(completion_ids) if descriptions else told(tokenizer, answer["content"])
+    return {"input_ids": prompt_ids + completion_ids, "completion_mask": [0] * len(prompt_ids) + mask}
+
+
+def told(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """1 for every token of `encode_completion`, 0 for those that lie inside the brackets of an answer line."""
+    start = text.rfind(THINK_CLOSE) + 1
+    spans = [match.span("inside") for match in _DESCRIPTION.finditer(text, start)]
+    offsets = tokenizer(text + STOP, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    return [int(not any(low <= begin and end <= high for low, high in spans)) for begin, end in offsets]
 
 
 def stop_id(tokenizer: PreTrainedTokenizerBase) -> int:

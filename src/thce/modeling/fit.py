@@ -1,4 +1,4 @@
-"""Supervised training with TRL's SFTTrainer: rows in a fixed order, padded little, resumed exactly."""
+"""Supervised training with TRL's trainer: rows in a fixed order, padded little, resumed exactly."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer_callback import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from thce import files
 from thce.errors import UserError
 from thce.modeling import checkpoints
 from thce.modeling.runtime import use_bf16
+from thce.modeling.trainer import SupervisedTrainer
 from thce.seeds import derive
-from thce.settings.modeling import BaseParams, SFTParams
+from thce.settings.modeling import SFTParams
 
 Row = dict[str, list[int]]
 
@@ -52,22 +53,6 @@ class Settings:
     def of(cls, params: SFTParams) -> Settings:
         """The settings of stage 1 or 2."""
         return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
-
-    @classmethod
-    def of_base(cls, params: BaseParams) -> Settings:
-        """The settings of the base model's first training."""
-        return cls(
-            epochs=params.epochs,
-            batch_size=params.batch_size,
-            micro_batch=params.batch_size,
-            learning_rate=params.learning_rate,
-            warmup=params.warmup,
-            weight_decay=params.weight_decay,
-            max_grad_norm=1.0,
-            max_length=params.context,
-            save_steps=1000,
-            precision=params.precision,
-        )
 
 
 def order(lengths: Sequence[int], batch: int, shuffle: random.Random) -> list[int]:
@@ -236,7 +221,7 @@ def fit(
         completion_only_loss="completion_mask" in rows[0],
     )
     curve = Curve({"loss": "loss", "grad_norm": "grad_norm"}, stage)
-    trainer = SFTTrainer(
+    trainer = SupervisedTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(rows),

@@ -38,7 +38,7 @@ def train_stage(
     val = [chat.encode(tokenizer, conversation) for conversation in val_messages]
 
     def encode(index: int, chop: random.Random) -> fit.Row:
-        return chat.encode(tokenizer, train[index], chop, settings.chop)
+        return chat.encode(tokenizer, train[index], chop, settings.chop, chop.random() < settings.descriptions)
 
     rows = fit.epochs_of(encode, len(train), settings.epochs, settings.batch_size, derive(seed, "rows"))
     before = round(fit.mean_loss(model, val), 4)

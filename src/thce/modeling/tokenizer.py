@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from thce.answers import THINK_CLOSE, THINK_OPEN
@@ -12,6 +12,11 @@ from thce.modeling.chat import PAD, START, STOP, TEMPLATE
 
 MARKS = (THINK_OPEN, THINK_CLOSE, "ICD10:", "CPT:", "HCPCS:", "NONE:")
 """Ordinary added tokens, not special ones: special tokens vanish when a completion is decoded."""
+
+
+_OPENING = r'(?:(?<=[ (\n]")|(?<=\Auser\n))'
+"""Places after which a word is read as if a blank stood before it: an opening quotation mark and the start of the user's
+text. A quoted word then has the same tokens as in the narrative it is copied from."""
 
 
 def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> PreTrainedTokenizerFast:
@@ -28,7 +33,8 @@ def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> P
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.normalizer = normalizers.Replace(Regex(f"{_OPENING}(?=\\w)"), " ")
+    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Replace(Regex(f"{_OPENING} "), "")])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary - len(MARKS),
         special_tokens=[PAD, START, STOP],
@@ -37,7 +43,7 @@ def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
-    whole = [AddedToken(code, special=False, normalized=False, single_word=True) for code in sorted(set(codes))]
+    whole = [AddedToken(f" {code}", special=False, normalized=False) for code in sorted(set(codes))]
     tokenizer.add_tokens(whole)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -49,6 +55,12 @@ def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> P
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+def spoken(tokenizer: PreTrainedTokenizerBase, codes: Iterable[str]) -> list[int]:
+    """Ids of the tokens an answer is made of: type marks and `codes`, each with its blank."""
+    vocabulary = tokenizer.get_vocab()
+    return sorted(vocabulary[name] for name in (*MARKS, *(f" {code}" for code in codes)) if name in vocabulary)
 
 
 def extend(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

@@ -33,24 +33,15 @@ class BaseParams:
     """Width of the feed-forward layer (scratch)."""
     context: int = knob(64)
     """Longest sequence in tokens (scratch)."""
-    precision: str = knob(choices=("auto", "bf16", "fp32"))
-    """Arithmetic of the matrix products in training. `auto`: bfloat16 where the processor has it, else float32."""
-    bag_epochs: int = knob(0)
-    """Passes in which the token vectors alone are taught, as a bag of pieces (scratch, needs `code_tokens`); 0 skips it."""
-    spread: float = knob(0.001, 1)
-    """Root mean square of an embedding's components after that."""
     epochs: float = knob(0)
-    """Passes of the whole model over code titles, terms and training phrases before stage 1 (scratch)."""
-    titles: float = knob(0, 1)
-    """Share of these rows that also spell out the code's description."""
+    """Passes over training wordings and narratives in which the first attention layer is taught alone (scratch, needs
+    `code_tokens`, two heads or more); 0 leaves every weight random."""
     batch_size: int = knob(1)
-    """Rows per optimizer step."""
+    """Texts per optimizer step of that."""
     learning_rate: float = knob(0)
-    """Peak learning rate."""
-    warmup: float = knob(0, 1)
-    """Share of the steps over which the learning rate rises."""
-    weight_decay: float = knob(0)
-    """AdamW weight decay."""
+    """Peak learning rate of the token vectors in that; the layer's matrices learn at a fifth of it."""
+    drop: float = knob(0, 1)
+    """Share of a text's tokens hidden from the layer at each step, so that no single one decides."""
     chop: float = knob(0, 1)
     """Probability that a word of the text is tokenized in two pieces."""
 
@@ -75,6 +66,9 @@ class SFTParams:
     """AdamW weight decay."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
+    descriptions: float = knob(0, 1)
+    """Share of rows whose description in brackets is learned too. The code decides everything and is one token; the
+    description, many tokens, follows from it and is appended when decoding under the code table."""
     chop: float = knob(0, 1)
     """Probability that a word of the narrative is tokenized in two pieces (subword regularisation)."""
     max_length: int = knob(16)

@@ -1,0 +1,140 @@
+"""The recipes of docs/experiments.md, run: a sweep in the queue, comparing, taking over, sharing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import smoke
+from smoke import dvc, git
+
+from thce import experiments, params
+
+pipeline = pytest.mark.pipeline
+
+
+def thce(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "thce", *arguments], cwd=folder, env=smoke.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def base(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smoke run, committed: what an experiment starts from."""
+    folder = tmp_path_factory.mktemp("base") / "project"
+    shutil.copytree(smoke_run, folder)
+    git(folder, "commit", "-qam", "smoke run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def swept(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six experiments, a grid over two parameters, run by two workers while the live code is broken."""
+    folder = tmp_path_factory.mktemp("swept") / "project"
+    shutil.copytree(base, folder)
+    dvc(folder, "exp", "run", "--queue", "-S", "evaluate.bins=5,10,20", "-S", "evaluate.examples=1,2")
+    module = folder / "src" / "thce" / "evaluation" / "report.py"
+    module.write_text("raise SystemExit('the live code, not the queued one')\n", encoding="utf-8")
+    dvc(folder, "queue", "start", "-j", "2")
+    end = time.monotonic() + 900
+    while time.monotonic() < end and re.search(r"Running|Queued", dvc(folder, "queue", "status")):
+        time.sleep(3)
+    git(folder, "checkout", "-q", "src")
+    return folder
+
+
+@pipeline
+def test_six_queued_experiments_run_the_queued_code(swept: Path) -> None:
+    printed = dvc(swept, "queue", "status")
+    assert printed.count("Success") == 6 and "Failed" not in printed
+
+
+@pipeline
+def test_the_short_table_has_a_row_each_and_only_what_differs(swept: Path) -> None:
+    rows = json.loads(thce(swept, "experiments", "--json"))
+    ran = [row for row in rows if row["state"] in ("done", "success")]
+    assert {(row["params"]["evaluate.bins"], row["params"]["evaluate.examples"]) for row in ran} == {
+        (bins, examples) for bins in (5, 10, 20) for examples in (1, 2)
+    }
+    header, *lines = thce(swept, "experiments", "--sort", "known").splitlines()
+    assert header.split()[:4] == ["experiment", "state", "evaluate.bins", "evaluate.examples"] and "known" in header
+    assert len(lines) == 8 and len(header) < 128
+
+
+@pipeline
+def test_diff_apply_branch_and_plots(swept: Path) -> None:
+    name = next(
+        row["experiment"]
+        for row in json.loads(thce(swept, "experiments", "--json"))
+        if row["params"]["evaluate.bins"] == 5 and row["state"] in ("done", "success")
+    )
+    assert "evaluate.bins" in dvc(swept, "exp", "diff", name)
+    dvc(swept, "exp", "branch", name, "five-bins")
+    assert "five-bins" in git(swept, "branch")
+    dvc(swept, "exp", "apply", name)
+    assert params.read_yaml(swept / "params.yaml")["evaluate"]["bins"] == 5
+    assert "up to date" in dvc(swept, "status")
+    assert "Running stage" not in dvc(swept, "repro")
+    assert "calibration" in dvc(swept, "metrics", "diff", "--targets", "metrics/evaluate.json")
+    dvc(swept, "plots", "diff", "-o", "plots_of_two", "HEAD")
+    page = (swept / "plots_of_two" / "index.html").read_text(encoding="utf-8")
+    assert "Training loss" in page and "reward margin" in page
+
+
+@pipeline
+def test_a_folder_as_remote_serves_a_fresh_clone(base: Path, tmp_path: Path) -> None:
+    dvc(base, "remote", "add", "--default", "--force", "store", str(tmp_path / "store"))
+    dvc(base, "push")
+    git(base, "commit", "-qam", "a remote")
+
+    pulled = tmp_path / "pulled"
+    git(tmp_path, "clone", "-q", str(base), str(pulled))
+    dvc(pulled, "pull")
+    assert "up to date" in dvc(pulled, "status") and git(pulled, "status", "--porcelain") == ""
+
+    lazy = tmp_path / "lazy"
+    git(tmp_path, "clone", "-q", str(base), str(lazy))
+    settings = (lazy / "params.yaml").read_text(encoding="utf-8")
+    (lazy / "params.yaml").write_text(settings.replace("k1: 1.2", "k1: 1.3"), encoding="utf-8")
+    printed = dvc(lazy, "repro", "--pull", "--allow-missing", "baselines")
+    assert re.findall(r"^Running stage '(\w+)'", printed, re.MULTILINE) == ["baselines"]
+    assert (lazy / "data/prepared/test_known.jsonl").is_file() and not (lazy / "models").exists()
+
+    dvc(tmp_path, "get", str(base), "models/stage3", "-o", "fetched")
+    assert (tmp_path / "fetched/model.safetensors").read_bytes() == (base / "models/stage3/model.safetensors").read_bytes()
+
+    git(base, "tag", "-a", "coder@v1.0.0", "-m", "the coder")
+    dvc(tmp_path, "artifacts", "get", str(base), "coder", "-o", "named")
+    assert (tmp_path / "named/model.safetensors").read_bytes() == (base / "models/stage3/model.safetensors").read_bytes()
+
+
+def revision(name: str | None, beta: float, exact: float | None) -> dict[str, Any]:
+    metrics = {"metrics/evaluate.json": {"data": {"systems": {"system": {"fused": {"known": {"exact": {"value": exact}}}}}}}}
+    data = {"params": {"params.yaml": {"data": {"seed": 1, "stage3": {"beta": beta}}}}, "metrics": metrics}
+    return {"rev": name or "0123456789", "name": name, "data": data, "error": None, "experiments": None}
+
+
+@pytest.mark.unit
+def test_rows_and_columns_of_the_short_table() -> None:
+    queued = {"revs": [revision("late", 0.3, 0.5)], "executor": {"state": "queued"}, "name": "late"}
+    done = {"revs": [revision("early", 0.2, 0.75)], "executor": None, "name": "early"}
+    broken = {"rev": "abcdef0123", "name": "bad", "data": None, "error": {"msg": "x"}, "experiments": None}
+    shown = [{**revision("main", 0.1, 0.5), "experiments": [queued, done, {"revs": [broken], "executor": None}]}]
+    assert experiments.table(experiments.rows(shown)) == [
+        ["experiment", "state", "stage3.beta", "known"],
+        ["main", "", "0.1", "0.5"],
+        ["late", "queued", "0.3", "-"],
+        ["early", "done", "0.2", "0.75"],
+        ["bad", "failed", "-", "-"],
+    ]
+    assert experiments.rows(shown, r"systems\..*value")[0]["metrics"] == {"systems.system.fused.known.exact.value": 0.5}

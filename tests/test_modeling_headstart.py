@@ -1,0 +1,149 @@
+"""The head start: a layer that points from words to codes, and two heads that copy, before any training of the whole."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from thce.answers import format_answer
+from thce.modeling import base, chat, headstart, tokenizer
+from thce.modeling.headstart import Example, FirstLayer, Parts
+from thce.settings.modeling import BaseParams
+
+pytestmark = pytest.mark.unit
+
+SYSTEM = "Give the billing codes."
+CODES = {"J20.9": "Acute bronchitis, unspecified", "I10": "Essential hypertension", "K21.9": "Reflux without esophagitis"}
+WORDS = {
+    "J20.9": ["chest cold", "acute bronchitis", "tracheobronchitis"],
+    "I10": ["HTN", "high blood pressure", "raised pressure"],
+    "K21.9": ["heartburn", "acid reflux", "GERD"],
+}
+PARAMS = BaseParams(
+    source="scratch",
+    revision=None,
+    vocabulary=420,
+    code_tokens=True,
+    hidden=192,
+    layers=3,
+    heads=3,
+    intermediate=64,
+    context=128,
+    epochs=40.0,
+    batch_size=8,
+    learning_rate=0.02,
+    drop=0.1,
+    chop=0.1,
+)
+FRAMES = ("Patient has {}.", "Assessment: {} again.", "{} on {} side seen for years")
+
+
+def answer(code: str | None) -> str:
+    return format_answer([("ICD10", code, CODES[code])] if code else [])
+
+
+@cache
+def tok() -> PreTrainedTokenizerFast:
+    texts = [word for words in WORDS.values() for word in words] + list(FRAMES) + [answer(code) for code in (*CODES, None)]
+    return tokenizer.train(texts + [chat.prompt_text([{"role": "user", "content": text}]) for text in texts], 420, CODES)
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    cases = [(frame.format(word, "left"), code) for code, words in WORDS.items() for word in words for frame in FRAMES]
+    cases += [(frame.format("nothing", "no"), None) for frame in FRAMES]
+    return tuple(headstart.example(tok(), text, answer(code)) for text, code in cases)
+
+
+@cache
+def made() -> tuple[FirstLayer, float, LlamaForCausalLM]:
+    torch.set_num_threads(1)
+    layer, points, share = headstart.teach(tok(), examples(), SYSTEM, PARAMS, 5)
+    assert points[-1]["loss"] < points[0]["loss"] / 4
+    model = base.scratch(PARAMS, tok(), 5)
+    headstart.install(model, layer, tokenizer.spoken(tok(), CODES))
+    return layer, share, model.eval()
+
+
+def prompt(text: str) -> list[int]:
+    return chat.encode_prompt(tok(), [{"role": "system", "content": SYSTEM}, {"role": "user", "content": text}])
+
+
+def test_an_example_asks_for_the_type_and_the_code_or_for_no_code() -> None:
+    def shown(text: str) -> list[str]:
+        return [tok().decode([token]) for token in headstart.example(tok(), "x", text).answer]
+
+    assert shown("ICD10: I10 (Essential hypertension)\nICD10: K21.9 (Reflux without esophagitis)") == ["ICD10:", " I10"]
+    assert shown(answer(None)) == ["NONE:"]
+
+
+def test_prompts_are_those_of_training() -> None:
+    one = examples()[0]
+    assert headstart.encode(tok(), [one], SYSTEM, random.Random(1), 0.0) == [[*prompt(one.text), *one.answer[:-1]]]
+    pieces = headstart.encode(tok(), [one] * 30, SYSTEM, random.Random(1), 0.9)
+    kept = len(tok().decode(prompt(one.text)))
+    assert len({tuple(row) for row in pieces}) > 5
+    assert all(kept <= len(tok().decode(row)) for row in pieces)
+
+
+def test_it_learns_which_words_point_to_which_code() -> None:
+    assert made()[1] > 0.9
+
+
+def test_the_installed_model_answers_as_the_layer_does() -> None:
+    layer, _, model = made()
+    for one in examples():
+        ids = [*prompt(one.text), *one.answer[:-1]]
+        place = torch.tensor([[len(ids) - 1]])
+        seen = torch.ones(1, 1, len(ids), dtype=torch.bool)
+        with torch.no_grad():
+            alone = layer(torch.tensor([ids]), place, seen)[0, 0]
+            whole = model(torch.tensor([ids])).logits[0, -1]
+        loud = tokenizer.spoken(tok(), CODES)
+        assert loud[int(alone[loud].argmax())] == loud[int(whole[loud].argmax())]
+
+
+def test_the_last_head_of_the_first_layer_looks_at_the_token_before() -> None:
+    model = made()[2]
+    model.set_attn_implementation("eager")
+    ids = prompt("high blood pressure and heartburn on the left side")
+    with torch.no_grad():
+        attention = model(torch.tensor([ids]), output_attentions=True).attentions[0][0, -1]
+    assert float(attention.diagonal(-1).min()) > 0.9
+
+
+def test_the_copying_head_looks_where_the_quoted_text_goes_on() -> None:
+    model = made()[2]
+    text = "tracheobronchitis with high blood pressure and heartburn on the left side"
+    start = prompt(text)
+    quote = tok().encode(f' "{text}', add_special_tokens=False)
+    model.set_attn_implementation("eager")
+    with torch.no_grad():
+        passed = model(torch.tensor([start + quote]), output_attentions=True)
+    once = [i for i in range(1, len(quote) - 1) if start.count(quote[i]) == 1]  # else there are two ways to go on
+    assert len(once) > 5
+    looks = [int(passed.attentions[1][0, -1, len(start) + i].argmax()) for i in once]
+    assert sum(start[place : place + 1] == [quote[i + 1]] for place, i in zip(looks, once, strict=True)) >= 0.8 * len(once)
+
+
+def test_marks_and_quotation_marks_have_no_name_to_copy() -> None:
+    names = headstart.draw_names(tok(), 31, torch.Generator().manual_seed(1))
+    for text in ("ICD10:", "<think>", "\n", '"', chat.STOP):
+        assert not names[tok().encode(text, add_special_tokens=False)].any()
+    assert names[tok().encode(" heart", add_special_tokens=False)].abs().min() == 1
+
+
+def test_a_vector_is_divided_without_gap_or_overlap() -> None:
+    parts = Parts(96, 32)
+    assert (parts.content, parts.name, parts.before) == (64, slice(65, 80), slice(81, 96))
+
+
+def test_the_same_seed_gives_the_same_layer() -> None:
+    short = replace(PARAMS, epochs=1.5)
+    first, second = (headstart.teach(tok(), examples(), SYSTEM, short, 7)[0] for _ in range(2))
+    assert all(torch.equal(one, two) for one, two in zip(first.parameters(), second.parameters(), strict=True))
