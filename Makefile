@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test unit pipeline lint lock reproduce recover faults setup clean
+.PHONY: repro test unit pipeline lint lock reproduce recover faults long setup clean
 
 repro: $(READY)
 	dvc repro
@@ -40,6 +40,10 @@ recover: $(READY)
 # Kills, full disks, damaged files: half an hour, not part of `make test`.
 faults: $(READY)
 	pytest -m faults
+
+# The recipes of docs/experiments.md and of sharing, run for real; not part of `make test` either.
+long: $(READY)
+	pytest -m long
 
 setup: $(READY)
 

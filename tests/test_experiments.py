@@ -17,7 +17,7 @@ from smoke import dvc, git
 
 from thce import experiments, params
 
-pipeline = pytest.mark.pipeline
+pipeline = pytest.mark.long
 
 
 def thce(folder: Path, *arguments: str) -> str:

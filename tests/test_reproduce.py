@@ -10,7 +10,7 @@ import pytest
 import small_project
 from small_project import git
 
-pytestmark = pytest.mark.pipeline
+pytestmark = pytest.mark.long
 
 SCRIPT = Path(__file__).resolve().parent / "reproduce.py"
 
