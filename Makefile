@@ -14,7 +14,7 @@ test: $(READY)
 	pytest --cov --cov-fail-under=80
 
 unit: $(READY)
-	pytest -m unit
+	pytest -m "unit and not pipeline"
 
 pipeline: $(READY)
 	pytest -m pipeline

@@ -56,7 +56,7 @@ def rows(think: bool) -> list[list[dict[str, str]]]:
 @cache
 def taught() -> Path:
     """A model that has learned the phrases above; made once per run."""
-    return make(_temporary(), 150)
+    return make(_temporary(), 220)
 
 
 @cache

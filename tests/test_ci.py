@@ -68,6 +68,7 @@ def lock_says(folder: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
 def test_the_lock_check_reads_the_text(tmp_path: Path, smoke_run: Path) -> None:
     folder = smoke.again(smoke_run, tmp_path / "clone")
     shutil.copyfile(smoke_run / "dvc.lock", folder / "dvc.lock")
+    shutil.copytree(smoke_run / "metrics", folder / "metrics", dirs_exist_ok=True)
     done = lock_says(folder, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     for path, old, new in (
