@@ -15,7 +15,7 @@ from trl import DPOConfig
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, chat, checkpoints, fit, runtime
+from thce.modeling import base, chat, checkpoints, fit, options, runtime
 from thce.modeling.trainer import PreferenceTrainer, diverged
 from thce.settings.modeling import Stage3Params
 
@@ -108,7 +108,7 @@ def train_stage(
             train_dataset=Dataset.from_list(train),
             eval_dataset=Dataset.from_list(val),
             processing_class=tokenizer,
-            callbacks=[checkpoints.Mark(), curve, stop, *fit.stopping(kept)[1]],
+            callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
         )
         fit.drop_printer(trainer)
         before = _held_out(trainer.evaluate())

@@ -8,7 +8,6 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy as np
 import torch
 from datasets import Dataset
 from transformers import (
-    EarlyStoppingCallback,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
@@ -29,16 +27,13 @@ from trl import SFTConfig
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, checkpoints
+from thce.modeling import base, checkpoints, options
 from thce.modeling.runtime import device, main_process, use_bf16
 from thce.modeling.trainer import SupervisedTrainer, diverged
 from thce.seeds import derive
 from thce.settings.modeling import SFTParams
 
 Row = dict[str, list[int]]
-
-TRACKERS = ("wandb", "mlflow", "tensorboard")
-"""Experiment trackers `report_to` may name; each is an extra of the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,38 +169,6 @@ def micro_batch(settings: Settings, world: int, stage: str) -> int:
     return max(size for size in range(1, min(settings.micro_batch, share) + 1) if share % size == 0)
 
 
-def trackers(names: Sequence[str], stage: str) -> dict[str, Any]:
-    """Arguments of the trainer for the trackers in `names`. Without any nothing is imported and nothing leaves the machine."""
-    where = f"params.yaml: {stage}.report_to"
-    for name in names:
-        if name not in TRACKERS:
-            raise UserError(where, f"`{name}` is no tracker", f"use {', '.join(TRACKERS)}, or [] for none")
-        if find_spec(name) is None:
-            raise UserError(where, f"{name} is not installed", f"pip install -c constraints.txt -e '.[{name}]'")
-    if not names:
-        return {"report_to": "none"}
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", f"runs/{stage}")
-    os.environ.setdefault("WANDB_PROJECT", "thce")
-    os.environ.setdefault("MLFLOW_EXPERIMENT_NAME", "thce")
-    return {"report_to": list(names), "run_name": stage}
-
-
-def stopping(settings: Settings) -> tuple[dict[str, Any], list[TrainerCallback]]:
-    """Arguments and callback of early stopping by the validation loss, taken at every checkpoint; none for patience 0."""
-    if not settings.patience:
-        return {}, []
-    arguments = {
-        "eval_strategy": "steps",
-        "eval_steps": settings.save_steps,
-        "load_best_model_at_end": True,
-        "metric_for_best_model": "eval_loss",
-        "greater_is_better": False,
-        "prediction_loss_only": True,
-        "restore_callback_states_from_checkpoint": True,
-    }
-    return arguments, [EarlyStoppingCallback(settings.patience)]
-
-
 def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> dict[str, Any]:
     """Arguments every trainer here gets."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
@@ -241,8 +204,8 @@ def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> d
         "seed": seed % 2**32,
         "data_seed": seed % 2**32,
         "max_length": settings.max_length,
-        **trackers(settings.report_to, stage),
-        **stopping(settings)[0],
+        **options.trackers(settings.report_to, stage),
+        **options.stopping(settings.patience, settings.save_steps)[0],
     }
 
 
@@ -282,7 +245,7 @@ def fit(
             train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list(val) if settings.patience else None,
             processing_class=tokenizer,
-            callbacks=[checkpoints.Mark(), curve, stop, *stopping(settings)[1]],
+            callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
         )
         drop_printer(trainer)
         train(trainer, stage, resume)
