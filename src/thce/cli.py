@@ -15,6 +15,8 @@ COMMANDS = {
     "code": "thce.cli_code",
     "codes": "thce.cli_codes",
     "data": "thce.cli_data",
+    "train": "thce.cli_train",
+    "export": "thce.cli_export",
     "evaluate": "thce.cli_evaluation",
     "metrics": "thce.cli_evaluation",
     "baseline": "thce.cli_evaluation",
