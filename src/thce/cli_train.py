@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("stage", choices=("stage1", "stage2", "stage3"))
-    parser.add_argument("--profile", default="default", metavar="NAME", help="configs/NAME.yaml (default: default)")
+    parser.add_argument("--profile", default="default", metavar="NAME", help="configs/NAME.yaml, or a file (default: default)")
     parser.add_argument("--dry-run", action="store_true", help="needed: the training itself is `dvc repro STAGE`")
     parser.add_argument("--threads", type=int, metavar="N", help="processor threads (default: all cores)")
     parser.add_argument("--tflops", type=float, metavar="X", help="also the hours at X sustained TFLOP/s, e.g. of a GPU")
@@ -75,8 +75,8 @@ def _lines(plan: dict[str, Any]) -> list[str]:
         f"  steps            {plan['steps']:,} of {plan['batch']['rows']} rows, {plan['batch']['per_pass']} per pass,"
         f" {plan['precision']}",
         f"  memory, estimate {_size(memory['sum'])} at the peak: {parts}",
-        f"  memory, measured {_size(measured['peak_bytes'])} with {measured['rows_per_step']} rows per pass; the estimate for that"
-        f" is {_size(measured['expected_bytes'])} ({measured['off_percent']:+.1f} %)",
+        f"  memory, measured {_size(measured['peak_bytes'])} with {measured['rows_per_step']} rows per pass; the estimate for"
+        f" that is {_size(measured['expected_bytes'])} ({measured['off_percent']:+.1f} %)",
         f"  disk             model {_size(disk['model'])}, checkpoints up to {_size(disk['checkpoints'])} while it runs",
         f"  two steps        {' and '.join(f'{value:.2f} s' for value in measured['seconds_per_step'])},"
         f" losses {' and '.join(f'{value:.3f}' for value in measured['losses'])}",

@@ -37,7 +37,7 @@ def make(stage: str, profile: str, threads: int) -> dict[str, Any]:
     Raises `UserError` for a profile with faults. Row checks that fail are counted in `checks`.
     """
     begun = time.perf_counter()
-    path = Path("configs") / f"{profile}.yaml"
+    path = Path(profile) if profile.endswith(".yaml") else Path("configs") / f"{profile}.yaml"
     if not path.is_file():
         raise UserError(str(path), "no such profile", "there are: " + ", ".join(_profiles()))
     if faults := profiles.check(path):
@@ -156,7 +156,6 @@ def _measure(
     if isinstance(settings, Stage3Params):
         rows: list[dict[str, Any]] = list(dpo.texts(group.sample))
         sizes = [both for both, _ in material.pair_tokens(tokenizer, group.sample)]
-        settings = replace(settings, max_length=10**6)
     else:
         rows = list(material.encode(tokenizer, group.sample, settings, seed))
         sizes = [len(row["input_ids"]) for row in rows]
@@ -166,7 +165,11 @@ def _measure(
     random.Random(seed).shuffle(order)
     chosen = sorted(order[: 2 * half], key=lambda number: sizes[number])
     slice_ = [rows[number] for number in chosen[::2] + chosen[1::2]]  # two halves of like lengths
-    watched, peak = steps.take(model, tokenizer, slice_, settings, stage, seed)
+    unlimited = replace(settings, max_length=10**6)  # a row that is too long is a fault of its own, reported beside this
+    try:
+        watched, peak = steps.take(model, tokenizer, slice_, unlimited, stage, seed)
+    except ValueError as error:  # e.g. a loss TRL does not know
+        raise UserError(stage, f"the trainer refuses it: {str(error).splitlines()[0]}") from None
     second = sum(sizes[number] for number in chosen[1::2])
     if pairs:
         lengths = [longer for _, longer in material.pair_tokens(tokenizer, [group.sample[number] for number in chosen])]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 from datasets import Dataset
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase, TrainerCallback
 from trl import DPOConfig, SFTConfig
@@ -21,7 +20,8 @@ from thce.modeling import fit
 from thce.modeling.trainer import PreferenceTrainer, SupervisedTrainer
 from thce.settings.modeling import SFTParams, Stage3Params
 
-MIB = 1 << 20
+LIBRARIES = 80 << 20
+"""Bytes the trainer takes whatever the model: modules it imports late, the table of rows, compiled kernels."""
 
 
 @dataclass(slots=True)
@@ -104,8 +104,7 @@ def take(
     """Two optimizer steps, each on half of `rows` in one pass, with the profile's learning rate and precision."""
     watched = Watch()
     half = len(rows) // 2
-    warm(model)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, watch() as peak:
         shared = {
             "model": model,
             "args": arguments(settings, stage, len(rows), Path(folder), seed, batch_size=half, micro_batch=half, warmup=0.0),
@@ -119,8 +118,7 @@ def take(
             trainer = SupervisedTrainer(**shared)
         trainer.stage = stage
         fit.drop_printer(trainer)
-        with watch() as peak:
-            trainer.train()
+        trainer.train()
     return watched, peak
 
 
@@ -141,14 +139,7 @@ def memory(model: LlamaForCausalLM, tokens: int, projected: int, bf16: bool) -> 
         "weights": 4 * count,
         "gradients": 4 * count,
         "optimizer": 8 * count,
+        "libraries": LIBRARIES,
         "low_precision_copy": 2 * count if bf16 else 0,
         "activations": int(tokens * layer * config.num_hidden_layers + projected * config.vocab_size * (2 * size + 12)),
     }
-
-
-def warm(model: LlamaForCausalLM) -> None:
-    """One pass forward and back over eight tokens: what the libraries take once is not the model's."""
-    model.train()
-    logits = model(input_ids=torch.zeros((1, 8), dtype=torch.long)).logits
-    logits.sum().backward()
-    model.zero_grad(set_to_none=True)
