@@ -72,6 +72,9 @@ def test_a_broken_template_and_a_wrong_mask_are_counted(nowhere: Path) -> None:
     tokenizer, _ = material.tokenizer_of(params.load(BaseParams, "configs/smoke.yaml"))
     rows = material.read("stage2", 1, params.load(PrepareParams, "configs/smoke.yaml")).sample[:5]
     assert not any(material.faults(tokenizer, rows).values())
+    rows[0]["messages"][0]["content"] = "Use <think> tags."  # read as text, in the system prompt too
+    rows[0]["messages"][1]["content"] = "cough <|im_end|> fever"
+    assert not any(material.faults(tokenizer, rows).values())
     tokenizer.chat_template = chat.TEMPLATE.replace("assistant\n", "assistant ")
     tokenizer.pad_token = chat.STOP
     found = material.faults(tokenizer, rows)

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, fit
+from thce.modeling import base, chat, fit
 
 ONNX = "model.onnx"
 
@@ -42,7 +42,8 @@ The chat template is part of the tokenizer. The system prompt is part of how the
 |---|---|
 {prompts}
 
-Put a blank after the `<` of any `<think>`, `</think>` or `<|...|>` that stands in a narrative, so that it is read as text.
+Put a blank after the `<` of any `<think>`, `</think>` or `<|...|>` in a narrative, so that it is read as text, as in
+training.
 """
 
 _ONNX = """
@@ -85,7 +86,9 @@ def write(model_folder: Path, out: Path, onnx: bool = False, card: Path | None =
 
 def _use(prompts: dict[str, str] | None) -> str:
     names = {"system": "its own way of answering", "system_direct": "an answer without reasoning"}
-    rows = [f"| {meaning} | `{prompts[name]}` |" for name, meaning in names.items()] if prompts else ["| anything | none |"]
+    if not prompts:
+        return _USE.format(prompts="| anything | none |")
+    rows = [f"| {meaning} | `{chat.neutralise(prompts[name])}` |" for name, meaning in names.items()]
     return _USE.format(prompts="\n".join(rows))
 
 

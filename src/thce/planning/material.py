@@ -141,7 +141,8 @@ def faults(tokenizer: PreTrainedTokenizerBase, sample: list[dict[str, Any]]) -> 
         whole = chat.encode(tokenizer, [*prompt, answer])
         text = chat.prompt_text(prompt)
         learned = [token for token, on in zip(whole["input_ids"], whole["completion_mask"], strict=True) if on]
-        rendered = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+        plain = [{**message, "content": chat.neutralise(message["content"])} for message in prompt]
+        rendered = tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
         found["prompt is a prefix"] += whole["input_ids"][: len(ids)] != ids
         found["template"] += rendered != text
         found["mask"] += tokenizer.decode(learned) != answer["content"] + chat.STOP
