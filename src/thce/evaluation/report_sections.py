@@ -239,6 +239,8 @@ def influence(sources: Sources) -> str:
 
 
 def _share(part: Mapping[str, Any]) -> str:
+    if not part["n"]:
+        return "&ndash;"
     return f"{percent(part['value'])}<small>{part['low'] * 100:.0f} to {part['high'] * 100:.0f}</small>"
 
 
