@@ -75,7 +75,8 @@ def evidence(coder: Coder, items: Sequence[Item], think: bool, dials: Dials) -> 
             only(item.narrative, spans),
         )
     ]
-    after = coder.code(texts, think=think) if texts else []
+    # what is reasoned after the decision does not change it
+    after = coder.code(texts, think=think and coder.options.reason_first) if texts else []
     rows = [one for _, one, _ in cases]
     gone, beside, alone = ([effect(a, b) for a, b in zip(rows, after[k::3], strict=True)] for k in range(3))
     clusters = [item.cluster for item, _, _ in cases]
