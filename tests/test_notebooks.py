@@ -112,7 +112,7 @@ def test_what_is_shown_is_what_the_files_say(project: Path, monkeypatch: pytest.
     assert "<mark>chest cold</mark>" in shown and "&lt;today&gt;" in shown and "real patient" not in shown
     rows = notebook.answers()
     assert [right for _, _, right in rows] == [False, True, True, True]
-    assert "1, 0 % right" in notebook.sure(rows).html and "1, 100 % right" in notebook.sure(rows).html
+    assert ">1, 0 %<" in notebook.sure(rows).html and ">1, 100 %<" in notebook.sure(rows).html
     assert "&lt;t0&gt;" in notebook.shown(rows, False).html and "&lt;t1&gt;" not in notebook.shown(rows, False).html
     assert "real patient" not in notebook.shown(rows, True).html
     assert "Acute bronchitis" in notebook.chain(codes_tables.book(), "ICD10", "J20.9").html

@@ -158,7 +158,7 @@ def influence() -> Page:
     sources = report.load()
     if not sources.evaluate.get("influence"):
         return Page("<p>Not asked: <code>evaluate.influence_rows</code> is 0.</p>", 60)
-    return Page(report_sections.influence(sources), 520)
+    return Page(report_sections.influence(sources), 620)
 
 
 def answers(system: str = "system", mode: str = "fused", prepared: str = "data/prepared") -> list[Answered]:
@@ -178,10 +178,11 @@ def sure(rows: Sequence[Answered]) -> Page:
         if one.confidence is not None:
             counts.setdefault(min(9, int(one.confidence * 10)), []).append(right)
     chart = [
-        (f"{number * 10} to {number * 10 + 10} %", float(len(hits)), f"{len(hits)}, {percent(metrics.mean(hits))} right")
+        (f"{number * 10} to {number * 10 + 10} %", float(len(hits)), f"{len(hits)}, {percent(metrics.mean(hits))}")
         for number, hits in sorted(counts.items())
     ]
-    return Page(figure(bars(chart, 170, "answers by confidence"), "Answers by confidence"), 60 + 24 * len(chart))
+    title = "Answers by confidence, and how many are right"
+    return Page(figure(bars(chart, 170, title), title), 60 + 24 * len(chart))
 
 
 def shown(rows: Sequence[Answered], right: bool, count: int = 6, seed: int = 17) -> Page:

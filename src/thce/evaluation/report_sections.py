@@ -241,7 +241,7 @@ def influence(sources: Sources) -> str:
 def _share(part: Mapping[str, Any]) -> str:
     if not part["n"]:
         return "&ndash;"
-    return f"{percent(part['value'])}<small>{part['low'] * 100:.0f} to {part['high'] * 100:.0f}</small>"
+    return f"{percent(part['value'])}<small>{round(part['low'] * 100)} to {round(part['high'] * 100)}</small>"
 
 
 def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
