@@ -15,7 +15,7 @@ COMMANDS = {
     "code": "thce.cli_code",
     "codes": "thce.cli_codes",
     "data": "thce.cli_data",
-    "evaluate": "thce.cli_evaluation",
+    "evaluate": "thce.cli_evaluate",
     "metrics": "thce.cli_evaluation",
     "baseline": "thce.cli_evaluation",
     "analyze": "thce.cli_evaluation",
@@ -35,7 +35,8 @@ EPILOG = """the pipeline
 example
   thce code "Patient presents with acute bronchitis with cough and fever."
 
-Research software: not for unsupervised billing. No narrative leaves this machine.
+Research software: not for unsupervised billing. No narrative leaves this machine unless `evaluate --base-url` is told to
+send it.
 """
 
 
