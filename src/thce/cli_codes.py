@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
 
     one = _action(actions, "check", "is this a code, and may it be billed on the day of service?", _CHECK, _check)
     one.add_argument("codes", nargs="*", metavar="CODE", help="codes; `-` or none: one per line from standard input")
-    one.add_argument("--file", metavar="FILE", help="read codes from a file, one per line")
+    one.add_argument("--file", "--input", metavar="FILE", help="read codes from a file, one per line")
     one.add_argument(
         "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
     )
@@ -83,7 +83,9 @@ def _action(
     parser.add_argument(
         "--type", choices=TYPES, help="the system of the codes; a code may also name its own: ICD10:E1122"
     )
-    parser.add_argument("--tables", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+    parser.add_argument(
+        "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, for programs")
     parser.set_defaults(run=run)
     return parser
@@ -92,7 +94,7 @@ def _action(
 def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
 

@@ -86,7 +86,8 @@ def add_subparsers(sub: Any) -> None:
     )
     one.add_argument("--list", action="store_true", help="show what is imported")
     one.add_argument(
-        "--to", default="data/licensed", metavar="FOLDER", help="folder of imported tables (not tracked by git)"
+        "--to", "--output-dir", dest="to", default="data/licensed", metavar="FOLDER",
+        help="folder of imported tables (not tracked by git)"
     )
 
     two = _command(sub, "diff", "what a release changes, and which codes in use here are touched", _DIFF, _diff)
@@ -101,7 +102,7 @@ def add_subparsers(sub: Any) -> None:
 
     three = _command(sub, "edits", "check the codes of a claim together", _EDITS, _edits)
     three.add_argument("codes", nargs="*", metavar="CODE", help="codes in claim order; `-` or none: standard input")
-    three.add_argument("--file", metavar="FILE", help="a file of codes or claims")
+    three.add_argument("--file", "--input", metavar="FILE", help="a file of codes or claims")
     three.add_argument("--age", type=int, metavar="YEARS", help="age on the day of service")
     three.add_argument(
         "--setting", choices=("outpatient", "inpatient"), default="outpatient", help="default: outpatient"
@@ -109,7 +110,9 @@ def add_subparsers(sub: Any) -> None:
     three.add_argument(
         "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
     )
-    three.add_argument("--tables", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+    three.add_argument(
+        "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
+    )
     three.add_argument("--licensed", default="data/licensed", metavar="FOLDER", help="folder of imported lists")
 
 

@@ -58,10 +58,14 @@ exact McNemar p. Positive: better than the first.""",
 def add_parser(subparsers: Any) -> None:
     """Add the five commands."""
     evaluate = _command(subparsers, "evaluate", "run a model over a test file and score it", _evaluate)
-    evaluate.add_argument("--model-path", required=True, metavar="FOLDER", help="a trained model")
-    evaluate.add_argument("--test-data", required=True, metavar="FILE", nargs="+", help="test files")
+    evaluate.add_argument("--model", "--model-path", dest="model_path", required=True, metavar="FOLDER", help="a trained model")
+    evaluate.add_argument(
+        "--test-data", "--ground-truth", dest="test_data", required=True, metavar="FILE", nargs="+", help="test files"
+    )
     evaluate.add_argument("--output", metavar="FILE", help="result file (JSON)")
-    evaluate.add_argument("--coder-path", metavar="FOLDER", help="retriever and calibration: the whole system")
+    evaluate.add_argument(
+        "--coder", "--coder-path", dest="coder_path", metavar="FOLDER", help="retriever and calibration: the whole system"
+    )
     evaluate.add_argument("--mode", choices=("constrained", "free"), default="constrained", help="how to answer")
     evaluate.add_argument("--no-think", action="store_true", help="answer without reasoning")
     evaluate.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="longest reasoning or text")
@@ -70,20 +74,28 @@ def add_parser(subparsers: Any) -> None:
 
     metrics = _command(subparsers, "metrics", "score a file of predictions", _metrics)
     metrics.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    metrics.add_argument("--ground-truth", required=True, metavar="FILE", nargs="+", help="test files")
+    metrics.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", required=True, metavar="FILE", nargs="+", help="test files"
+    )
     metrics.add_argument("--output", metavar="FILE", help="result file (JSON)")
     _choice(metrics)
 
     baseline = _command(subparsers, "baseline", "fit a baseline and score it", _baseline)
     baseline.add_argument("--name", required=True, choices=BASELINES, help="the method")
     baseline.add_argument("--prepared", default="data/prepared", metavar="FOLDER", help="training rows and test sets")
-    baseline.add_argument("--test-data", metavar="FILE", nargs="+", help="test files (default: every prepared one)")
+    baseline.add_argument(
+        "--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+",
+        help="test files (default: every prepared one)"
+    )
     baseline.add_argument("--params", default="params.yaml", metavar="FILE", help="the dials of the method")
     baseline.add_argument("--output", metavar="FILE", help="result file (JSON)")
 
     analyze = _command(subparsers, "analyze", "sort wrong answers by kind of error", _analyze)
     analyze.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    analyze.add_argument("--ground-truth", metavar="FILE", nargs="+", help="test files (default: the prepared ones)")
+    analyze.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", metavar="FILE", nargs="+",
+        help="test files (default: the prepared ones)"
+    )
     analyze.add_argument("--examples", type=int, default=0, metavar="N", help="show N examples per kind")
     _choice(analyze)
 
@@ -98,7 +110,7 @@ def _command(subparsers: Any, name: str, help_text: str, run: Callable[[argparse
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--codes", default="data/codes", metavar="FOLDER", help="the code tables")
+    parser.add_argument("--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="the code tables")
     parser.add_argument("--seed", type=int, default=17, metavar="N", help="seed of the bootstrap")
     parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap resamples")
     parser.set_defaults(run=run)
