@@ -14,6 +14,7 @@ REPORT = "metrics/report.html"
 CARD = "metrics/model_card.md"
 PREDICTIONS = "data/predictions/system.jsonl"
 PREPARED = "data/prepared"
+DECISIONS = "data/private/decisions.jsonl"
 
 _REPORT = """examples
   thce report            where the page is
@@ -29,6 +30,16 @@ _SHOW = """examples
 
 The text with the gold's evidence marked, the reasoning with what a program says of each claim, the most probable codes,
 the gold. Shown to you only: nothing is written."""
+
+_REVIEW = """examples
+  thce review --input notes.jsonl --open
+  thce review --input notes.jsonl --predictions coded.jsonl --output data/private/decisions.jsonl
+  thce review --port 0
+
+The page is on this machine alone, behind a random address that is printed once. Accept an answer, choose other codes, mark
+the evidence, leave a remark. Decisions are narrative rows with the label `gold`: `thce data check` reads them, and
+`thce data collect` takes the file as a source of kind `rows`. They hold the narratives: the default place is not in Git.
+A decision made earlier is shown again; a new one replaces it."""
 
 _COMPLETION = """examples
   eval "$(thce completion bash)"              this shell; in ~/.bashrc: every one
@@ -49,6 +60,27 @@ def add_parser(subparsers: Any) -> None:
     show.add_argument("--system", metavar="NAME", help="which system, where the file holds several")
     show.add_argument("--mode", metavar="NAME", help="which mode (default: fused, else the first in the file)")
     show.add_argument("--tables", "--codes", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+
+    review = subparsers.add_parser(
+        "review",
+        help="look at answers in a local page and put them right",
+        description="Try narratives and check answers in a page on this machine; decisions become training rows.",
+        epilog=_REVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    review.add_argument("--input", metavar="FILE", help="narratives, as `thce code --input` takes them")
+    review.add_argument("--predictions", metavar="FILE", help="answers there are already: the output of `thce code`")
+    review.add_argument("--output", default=DECISIONS, metavar="FILE", help=f"your decisions (default: {DECISIONS})")
+    review.add_argument("--host", default="127.0.0.1", metavar="HOST", help="127.0.0.1 (default), localhost or ::1")
+    review.add_argument("--port", type=int, default=8765, metavar="N", help="0: any free one (default: 8765)")
+    review.add_argument("--open", action="store_true", help="open it in the browser")
+    review.add_argument("--no-think", action="store_true", help="answer without reasoning: faster")
+    review.add_argument("--model", "--model-path", default="models/stage3", metavar="FOLDER", help="the trained model")
+    review.add_argument(
+        "--coder", "--coder-path", default="models/coder", metavar="FOLDER", help="lexical prior and calibration"
+    )
+    review.add_argument("--tables", "--codes", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+    review.set_defaults(run=_review)
 
     completion = subparsers.add_parser(
         "completion",
@@ -111,6 +143,48 @@ def _show(options: argparse.Namespace) -> int:
     else:
         print("\n".join(case.lines(result, terminal.colours(sys.stdout))))
     return 0
+
+
+def _review(options: argparse.Namespace) -> int:
+    import secrets
+
+    from thce.review.app import address, application, bind, server
+
+    listening = bind(options.host, options.port)
+    with listening:
+        desk = _desk(options)
+        key = secrets.token_urlsafe(16)
+        where = address(listening, key)
+        print(f"{where}\n{len(desk.notes)} notes; decisions go to {desk.output}; ctrl-c ends it", flush=True)
+        if options.open:
+            import webbrowser
+
+            webbrowser.open(where)
+        try:
+            server(application(desk, key)).run(sockets=[listening])
+        except KeyboardInterrupt:
+            print(f"stopped; decisions are in {desk.output}", file=sys.stderr)
+    return 0
+
+
+def _desk(options: argparse.Namespace) -> Any:
+    from thce.coder import records
+    from thce.codes.book import open as open_book
+    from thce.files import read_jsonl
+    from thce.review.desk import Desk
+
+    notes = list(records.read_jobs(options.input)) if options.input else []
+    known = {str(row.get("id")): row for row in read_jsonl(options.predictions)} if options.predictions else {}
+    trained = (Path(options.model) / "config.json").is_file() and (Path(options.coder) / "coder.json").is_file()
+    if not trained and not known:
+        raise UserError(options.model, "nothing is trained here yet", "run `dvc repro`, or give answers with --predictions")
+    coder = None
+    if trained:
+        from thce.coder import run
+
+        worker = run.Worker(run.Setup(options.model, options.coder, options.tables, False if options.no_think else None, False))
+        coder = lambda note: worker.rows([note])[0]  # noqa: E731
+    return Desk(notes, open_book(options.tables), options.output, coder, known)
 
 
 def _completion(options: argparse.Namespace) -> int:

@@ -110,9 +110,9 @@ def lines(found: Mapping[str, Any], colour: bool) -> Iterator[str]:
             claim, *again = same
             style = {SUPPORTED: terminal.GOOD, UNSUPPORTED: terminal.BAD}.get(claim["status"], terminal.DIM)
             why = f"   ({claim['reason']})" if claim["reason"] else ""
-            yield f"  {paint(claim['status'].ljust(width), style)}  {terminal.plain(text)}{paint(why, terminal.DIM)}" + (
-                f"  ({len(again) + 1} times)" if again else ""
-            )
+            times = f"  ({len(again) + 1} times)" if again else ""
+            said = terminal.plain(text.removeprefix("- "))
+            yield f"  {paint(claim['status'].ljust(width), style)}  {said}{paint(why, terminal.DIM)}{times}"
         broken = [name for name in PARTS if not found["verdict"][name]]
         yield f"  {'holds in every part' if not broken else 'does not hold: ' + ', '.join(broken)}"
     if found["top"]:
