@@ -46,12 +46,25 @@ Research software: not for unsupervised billing. No narrative leaves this machin
 """
 
 
+class Version(argparse.Action):
+    """`--version`: the installed version, looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"thce {version('thce')}")
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose faults are `UserError`s: one line that names the command and the mend."""
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print; it is only said differently where argparse names Python's types."""
-        message = re.sub(r"invalid (int|_positive) value: '(.*)'", r"must be a whole number, not `\2`", message)
+        message = re.sub(r"invalid (?:int|positive|natural) value: '(.*)'", r"must be a whole number, not `\1`", message)
         message = re.sub(r"invalid \w+ value: '(.*)'", r"must be a number, not `\1`", message)
         raise UserError(self.prog, message, f"`{self.prog} --help` has examples")
 
@@ -64,6 +77,7 @@ def parser(modules: Sequence[str]) -> Parser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=Version, help="print the version")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in dict.fromkeys(modules):
         importlib.import_module(name).add_parser(subparsers)
@@ -83,6 +97,8 @@ def leaves(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of a command line. Raises `UserError` for whatever is wrong, SystemExit after `--help`."""
     first = arguments[0]
+    if first.startswith("-") and first not in ("-h", "--help", "--version"):
+        raise UserError("thce", f"does not know `{first}`", "an option stands behind its command; `thce` lists the commands")
     if first not in COMMANDS and not first.startswith("-"):
         near = difflib.get_close_matches(first, COMMANDS, n=1)
         raise UserError("thce", f"`{first}` is no command", f"did you mean `thce {near[0]}`?" if near else "`thce` lists them")

@@ -7,11 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from thce import terminal
 from thce.answers import CODE_TYPES
+from thce.cli_numbers import positive
 from thce.errors import UserError
 
 _EPILOG = """examples
@@ -53,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--type", choices=CODE_TYPES, help="only codes of this type")
     parser.add_argument("--date", "--dos", metavar="YYYY-MM-DD", help="day of service: only codes in force on that day")
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes, each with its own model (default: 1)"
+        "--workers", type=positive, default=1, metavar="N", help="processes, each with its own model (default: 1)"
     )
     parser.add_argument("--model", "--model-path", default="models/stage3", metavar="FOLDER", help="the trained model")
     parser.add_argument(
@@ -66,22 +68,26 @@ def add_parser(subparsers: Any) -> None:
 def _code(args: argparse.Namespace) -> int:
     if (args.text is None) == (args.input is None):
         raise UserError("thce code", "give one narrative or --input", 'for example: thce code "acute bronchitis"')
-    if args.workers < 1:
-        raise UserError("--workers", f"must be at least 1, not {args.workers}")
     if args.resume and not args.output:
         raise UserError("--resume", "needs --output, the file to go on with")
+    from thce.coder import records
+    from thce.codes.book import open as open_book
+
+    day = records.parse_day(args.date) if args.date else None
+    if args.text is not None and not args.text.strip():
+        raise UserError("narrative", "is empty")
+    jobs = records.read_jobs(args.input, args.type, day) if args.input else iter(())
+    jobs = chain(list(islice(jobs, 1)), jobs)  # a file that is missing or of another kind is said before anything is written
     for folder, file in ((args.model, "config.json"), (args.coder, "coder.json")):
         if not (Path(folder) / file).is_file():
             raise UserError(folder, "nothing is trained here yet", "run `make repro` (or `dvc repro`)")
+    open_book(args.codes)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
-    from thce.coder import records, run
+    from thce.coder import run
 
-    day = records.parse_day(args.date) if args.date else None
     setup = run.Setup(args.model, args.coder, args.codes, False if args.no_think else None, args.audit)
     if args.text is not None:
-        if not args.text.strip():
-            raise UserError("narrative", "is empty")
         import torch
 
         torch.set_num_threads(1)  # one note is too little work to share out
@@ -102,7 +108,7 @@ def _code(args: argparse.Namespace) -> int:
     if output.complete:
         print(f"{args.output} is complete already", file=sys.stderr)
         return 0
-    jobs = records.skip_done(records.read_jobs(args.input, args.type, day), output.done, f"{args.output}.part")
+    jobs = records.skip_done(jobs, output.done, f"{args.output}.part")
     bad = 0
     for _, rows in _with_progress(run.run(jobs, setup, args.workers, _chunk_size(args.coder)), len(output.done)):
         faults = [row for row in rows if row["status"] == "error"]

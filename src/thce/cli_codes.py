@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import positive
+
 if TYPE_CHECKING:
     from thce.codes import Check, CodeBook
 
@@ -63,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
     three.add_argument("words", nargs="+", metavar="WORD", help="words of a title, an inclusion term or a phrase")
     three.add_argument("--billable", action="store_true", help="only codes that may be billed")
     three.add_argument("--chapter", metavar="N", help="only this ICD-10-CM chapter, e.g. 4")
-    three.add_argument("--limit", type=_positive, default=10, metavar="N", help="how many codes (default: 10)")
+    three.add_argument("--limit", type=positive, default=10, metavar="N", help="how many codes (default: 10)")
     three.add_argument("--phrasebook", default="data/phrasebook", metavar="FOLDER", help="our own phrases")
 
     if importlib.util.find_spec("thce.cli_codes_files") is not None:
@@ -89,13 +91,6 @@ def _action(
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, for programs")
     parser.set_defaults(run=run)
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -180,7 +175,7 @@ def _explain(options: argparse.Namespace) -> int:
             print(line, file=sys.stderr)
     if options.json:
         _print(json.dumps(explained, ensure_ascii=False, indent=2))
-    else:
+    elif explained:
         _print("\n\n".join(codes.tree(one) for one in explained))
     if not explained and not bad:
         raise UserError("thce codes explain", "no codes given", "name a code")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from thce.cli_numbers import positive
 from thce.errors import UserError
 
 
@@ -41,13 +42,6 @@ def _command(commands: Any, name: str, run: Any, text: str, example: str) -> arg
     )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _share(text: str) -> float:
@@ -85,7 +79,7 @@ def _add_generate(commands: Any) -> None:
         "out/stage_1.jsonl",
     )
     parser.add_argument("--stage", type=int, choices=(1, 2, 3), required=True, help="format of the records")
-    parser.add_argument("--count", type=_positive, metavar="N", required=True, help="how many records to ask for")
+    parser.add_argument("--count", type=positive, metavar="N", required=True, help="how many records to ask for")
     parser.add_argument("--model", required=True, metavar="NAME", help="the model's name at the server")
     parser.add_argument("--base-url", required=True, metavar="URL", help="address of the server, up to and with /v1")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the accepted records")
@@ -109,7 +103,7 @@ def _add_generate(commands: Any) -> None:
     parser.add_argument(
         "--held-out", metavar="FILE", help="phrases.jsonl; notes with a phrase held out for tests are rejected"
     )
-    parser.add_argument("--max-tokens", type=_positive, default=700, metavar="N", help="longest reply in tokens (default: 700)")
+    parser.add_argument("--max-tokens", type=positive, default=700, metavar="N", help="longest reply in tokens (default: 700)")
     parser.add_argument(
         "--max-tokens-name",
         choices=("max_tokens", "max_completion_tokens"),
@@ -117,11 +111,11 @@ def _add_generate(commands: Any) -> None:
         help="what the server calls that limit (default: max_tokens)",
     )
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="sampling temperature (default: 1)")
-    parser.add_argument("--workers", type=_positive, default=4, metavar="N", help="requests at once (default: 4)")
+    parser.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
     parser.add_argument(
         "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
     )
-    parser.add_argument("--attempts", type=_positive, default=6, metavar="N", help="tries per request (default: 6)")
+    parser.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
     parser.add_argument(
         "--json-mode", action="store_true", help="ask the server for a JSON object (not all servers can)"
     )
@@ -277,7 +271,7 @@ def _add_check(commands: Any) -> None:
     )
     parser.add_argument("--no-near", action="store_true", help="do not look for near duplicates")
     parser.add_argument("--no-reasoning", action="store_true", help="do not verify reasoning")
-    parser.add_argument("--max-words", type=_positive, metavar="N", help="longest narrative allowed, in words")
+    parser.add_argument("--max-words", type=positive, metavar="N", help="longest narrative allowed, in words")
     parser.add_argument("--strict", action="store_true", help="exit code 1 for warnings too")
 
 

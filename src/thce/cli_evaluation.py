@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def add_parser(subparsers: Any) -> None:
     )
     evaluate.add_argument("--mode", choices=("constrained", "free"), default="constrained", help="how to answer")
     evaluate.add_argument("--no-think", action="store_true", help="answer without reasoning")
-    evaluate.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="longest reasoning or text")
-    evaluate.add_argument("--rows", type=int, default=0, metavar="N", help="only the first N rows of each file")
+    evaluate.add_argument("--max-new-tokens", type=positive, default=200, metavar="N", help="longest reasoning or text")
+    evaluate.add_argument("--rows", type=natural, default=0, metavar="N", help="only the first N rows of each file")
     evaluate.add_argument("--predictions", metavar="FILE", help="write the predictions too (JSONL)")
 
     metrics = _command(subparsers, "metrics", "score a file of predictions", _metrics)
@@ -96,7 +97,7 @@ def add_parser(subparsers: Any) -> None:
         "--ground-truth", "--test-data", dest="ground_truth", metavar="FILE", nargs="+",
         help="test files (default: the prepared ones)"
     )
-    analyze.add_argument("--examples", type=int, default=0, metavar="N", help="show N examples per kind")
+    analyze.add_argument("--examples", type=natural, default=0, metavar="N", help="show N examples per kind")
     _choice(analyze)
 
     compare = _command(subparsers, "compare", "compare result files row by row", _compare)
@@ -111,8 +112,8 @@ def _command(subparsers: Any, name: str, help_text: str, run: Callable[[argparse
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument("--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="the code tables")
-    parser.add_argument("--seed", type=int, default=17, metavar="N", help="seed of the bootstrap")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap resamples")
+    parser.add_argument("--seed", type=natural, default=17, metavar="N", help="seed of the bootstrap")
+    parser.add_argument("--resamples", type=positive, default=1000, metavar="N", help="bootstrap resamples")
     parser.set_defaults(run=run)
     return parser
 
