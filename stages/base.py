@@ -26,6 +26,7 @@ def main() -> None:
         return
 
     # 3 tokenizer, from training text alone
+    base.check(settings)
     texts = [row["text"] for row in files.read_jsonl("data/prepared/pretrain.jsonl")]
     narratives = [row["messages"] for row in files.read_jsonl("data/prepared/stage1/train.jsonl")]
     traces = [row["messages"] for row in files.read_jsonl("data/prepared/stage2/train.jsonl")]

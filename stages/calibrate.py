@@ -1,11 +1,11 @@
-"""Calibrate the coder: lexical prior, fusion weights, confidence and review threshold, fitted on validation."""
+"""Calibrate the coder: lexical prior, known wordings, fusion weights, confidence and review threshold, fitted on validation."""
 
 from dataclasses import asdict
 from typing import Any
 
 import _bootstrap
 from thce import files, params
-from thce.coder import calibrate, fusion, prior
+from thce.coder import calibrate, fusion, lookup, prior
 from thce.coder.coder import Coder, Options
 from thce.codes.book import open as open_book
 from thce.modeling import runtime
@@ -29,13 +29,15 @@ def main() -> None:
         cutoff=settings.cutoff,
         batch_size=settings.batch_size,
         think=settings.think,
+        reason_first=settings.reason_first,
     )
     coder = Coder.load("models/stage3", book, options=options)
-    labels = [*((entry.code_type, entry.code) for entry in coder.scope), prior.NO_CODE]
+    labels = coder.codes().labels
 
-    # 2 the prior, from training material alone
+    # 2 the prior and the known wordings, from training material alone
     records = [row for stage in (1, 2, 3) for row in files.read_jsonl(f"data/prepared/stage{stage}/train.jsonl")]
-    texts, targets = calibrate.material(files.read_jsonl("data/prepared/pretrain.jsonl"), records, labels)
+    wordings = list(files.read_jsonl("data/prepared/pretrain.jsonl"))
+    texts, targets = calibrate.material(wordings, records, labels)
     coder.prior = prior.fit(
         texts,
         targets,
@@ -48,20 +50,29 @@ def main() -> None:
     )
     coder.prior.save(OUT)
     coder.prior = prior.Prior.load(OUT)  # what is fitted below is what will be loaded: vectors in half precision
+    known = lookup.gather(calibrate.wordings_of(wordings, records))
 
-    # 3 what each source says of the validation rows
+    # 3 the validation rows: their right codes, and how far a known wording is to be trusted
     held = [row for stage in (2, 1) for row in files.read_jsonl(f"data/prepared/stage{stage}/val.jsonl")]
     val = list({row["_metadata"]["id"]: row for row in held}.values())[: settings.calibration_rows]
     place = {label: i for i, label in enumerate(labels)}
-    gold = [[place[pair] for pair in calibrate.pairs_of(row) if pair in place] or [len(labels) - 1] for row in val]
-    think, direct, lexical = calibrate.sources_of(coder, [calibrate.narrative_of(row) for row in val])
+    truth = [[pair for pair in calibrate.pairs_of(row) if pair in place] for row in val]
+    gold = [[place[pair] for pair in pairs] or [len(labels) - 1] for pairs in truth]
+    narratives = [calibrate.narrative_of(row) for row in val]
+    finds = [lookup.LookUp(known, {}).find(text, book) for text in narratives]
+    coder.lookup = lookup.LookUp(known, lookup.measure(finds, truth))
+    coder.lookup.save(OUT)
 
-    # 4 fit both ways of answering
+    # 4 fit the ways of answering
     result: dict[str, Any] = {"params": asdict(options)}
-    metrics: dict[str, Any] = {"prior": {"texts": len(texts), "features": len(coder.prior.vocabulary)}}
-    for mode, model in (("think", think), ("direct", direct)):
-        every = {fusion.MODEL: model, fusion.DIRECT: direct, fusion.PRIOR: lexical}
-        sources = {name: every[name] for name in calibrate.source_names(mode == "think", settings.fusion)}
+    metrics: dict[str, Any] = {
+        "prior": {"texts": len(texts), "features": len(coder.prior.vocabulary)},
+        "lookup": {"wordings": len(known), "trust": coder.lookup.trust},
+    }
+    for mode in ("direct", "think") if settings.reason_first else ("direct",):
+        first = mode == "think"
+        every = calibrate.sources_of(coder, narratives, finds, first)
+        sources = {name: every[name] for name in calibrate.source_names(first, settings.fusion)}
         fitted = calibrate.fit_mode(sources, gold, settings.target_precision)
         result[mode] = asdict(fitted.fusion)
         metrics[mode] = fitted.metrics

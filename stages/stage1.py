@@ -1,6 +1,7 @@
 """Stage 1: supervised fine-tuning on answers alone."""
 
 import _bootstrap
+import _launch
 from thce import files, params
 from thce.modeling import runtime, sft
 from thce.seeds import derive
@@ -18,9 +19,10 @@ def main() -> None:
     val = sft.messages(prepared / "stage1" / "val.jsonl")
     points, metrics = sft.train_stage("stage1", models / "base", models / "stage1", train, val, settings, seed)
 
-    files.write_json("metrics/stage1.json", metrics)
-    files.write_json("metrics/plots/stage1_loss.json", points)
+    if runtime.main_process():
+        files.write_json("metrics/stage1.json", metrics)
+        files.write_json("metrics/plots/stage1_loss.json", points)
 
 
 if __name__ == "__main__":
-    _bootstrap.run(main)
+    _launch.run(main)

@@ -1,6 +1,7 @@
 """Stage 2: supervised fine-tuning on reasoning and answer."""
 
 import _bootstrap
+import _launch
 from thce import files, params
 from thce.modeling import runtime, sft
 from thce.seeds import derive
@@ -20,9 +21,10 @@ def main() -> None:
     val = sft.messages(prepared / "stage2" / "val.jsonl")
     points, metrics = sft.train_stage("stage2", models / "stage1", models / "stage2", train, val, settings, seed)
 
-    files.write_json("metrics/stage2.json", metrics)
-    files.write_json("metrics/plots/stage2_loss.json", points)
+    if runtime.main_process():
+        files.write_json("metrics/stage2.json", metrics)
+        files.write_json("metrics/plots/stage2_loss.json", points)
 
 
 if __name__ == "__main__":
-    _bootstrap.run(main)
+    _launch.run(main)

@@ -1,6 +1,7 @@
 """Stage 3: preference tuning of the stage-2 model on its own better and worse answers."""
 
 import _bootstrap
+import _launch
 from thce import files, params
 from thce.modeling import dpo, runtime
 from thce.seeds import derive
@@ -17,9 +18,10 @@ def main() -> None:
         root / "models" / "stage2", root / "models" / "stage3", root / "data" / "pairs", settings, seed
     )
 
-    files.write_json("metrics/stage3.json", metrics)
-    files.write_json("metrics/plots/stage3_rewards.json", points)
+    if runtime.main_process():
+        files.write_json("metrics/stage3.json", metrics)
+        files.write_json("metrics/plots/stage3_rewards.json", points)
 
 
 if __name__ == "__main__":
-    _bootstrap.run(main)
+    _launch.run(main)

@@ -14,7 +14,7 @@ from codes_tables import book
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from thce.answers import format_answer, format_completion, parse
-from thce.coder import calibrate, fusion, prior
+from thce.coder import calibrate, fusion, lookup, prior
 from thce.coder.coder import Coder, Options
 from thce.files import write_json
 from thce.modeling import chat, tokenizer
@@ -71,7 +71,7 @@ def calibrated() -> Path:
 
 def _calibrate(folder: Path) -> None:
     coder = Coder.load(taught(), book(), options=Options(max_reasoning=80, max_codes=3, batch_size=4))
-    labels = [*((entry.code_type, entry.code) for entry in coder.scope), prior.NO_CODE]
+    labels = coder.codes().labels
     place = {label: i for i, label in enumerate(labels)}
     known = [(phrase, code) for code, phrases in PHRASES.items() for phrase in (*phrases, code[2])]
     texts = [entry.title for entry in coder.scope] + [phrase for phrase, _ in known] * 4
@@ -80,10 +80,15 @@ def _calibrate(folder: Path) -> None:
     coder.prior.save(folder)
     cases = [(row, parse(row[2]["content"])) for row in rows(True)]
     gold = [[place[code.code_type, code.code] for code in read.codes] or [len(labels) - 1] for _, read in cases]
-    think, direct, lexical = calibrate.sources_of(coder, [row[1]["content"] for row, _ in cases])
-    result: dict[str, Any] = {"params": asdict(coder.options)}
-    for mode, model in (("think", think), ("direct", direct)):
-        sources = {fusion.MODEL: model, fusion.PRIOR: lexical}
+    narratives = [row[1]["content"] for row, _ in cases]
+    truth = [[(code.code_type, code.code) for code in read.codes] for _, read in cases]
+    wordings = lookup.gather((phrase, code[:2]) for phrase, code in known)
+    finds = [lookup.LookUp(wordings, {}).find(text, book()) for text in narratives]
+    coder.lookup = lookup.LookUp(wordings, lookup.measure(finds, truth))
+    coder.lookup.save(folder)
+    result: dict[str, Any] = {"params": asdict(coder.options) | {"reason_first": False}}
+    for mode in fusion.MODES:
+        sources = calibrate.sources_of(coder, narratives, finds, mode == "think")
         result[mode] = asdict(calibrate.fit_mode(sources, gold, 0.9).fusion)
     write_json(folder / fusion.SETTINGS, result)
 

@@ -45,11 +45,11 @@ def test_known_problems_are_coded_with_the_words_that_say_so() -> None:
     assert found.reasoning and parse(found.text).well_formed
 
 
-def test_without_reasoning_the_evidence_is_lexical() -> None:
+def test_without_reasoning_the_evidence_is_the_known_wording() -> None:
     (found,) = coder().code(["Assessment: acute bronchitis."], think=False)
     assert names(found) == ["J20.9"] and found.reasoning is None
     (span,) = found.codes[0].evidence
-    assert span.source == "lexical" and "bronchitis" in span.text
+    assert span.source == "wording" and span.text == "acute bronchitis"
 
 
 def test_two_problems_two_codes_and_no_problem_none() -> None:

@@ -47,7 +47,7 @@ def test_ruled_out_codes_stay_ruled_out() -> None:
 def test_an_overconfident_source_is_cooled_and_a_useless_one_dropped() -> None:
     sharp = drawn(4.0, 1, TRUTH)
     useless = drawn(1.0, 2, np.random.default_rng(5).integers(0, LABELS, ROWS))
-    weights, bias = calibrate.fit_weights({MODEL: sharp, PRIOR: useless}, TRUTH)
+    weights, bias = calibrate.fit_weights({MODEL: sharp, PRIOR: useless}, np.eye(LABELS, dtype=bool)[TRUTH])
     assert 0.15 < weights[MODEL] < 0.4
     assert weights[PRIOR] < 0.15
     assert abs(bias) < 1

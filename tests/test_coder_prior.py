@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thce.coder import calibrate, evidence
-from thce.coder.prior import NO_CODE, Prior, features, fit
+from thce.coder.prior import Prior, features, fit
+from thce.coder.trie import NO_CODE
 from thce.errors import UserError
 
 pytestmark = pytest.mark.unit

@@ -60,6 +60,8 @@ SFT = Stage1Params(
     chop=0.1,
     max_length=256,
     save_steps=4,
+    patience=0,
+    report_to=(),
 )
 
 
@@ -185,6 +187,8 @@ def test_preference_tuning_raises_the_chosen_over_the_rejected(parent: Path, tmp
         max_grad_norm=1.0,
         max_length=256,
         save_steps=50,
+        patience=0,
+        report_to=(),
     )
     points, metrics = dpo.train_stage(tmp_path / "stage2", tmp_path / "stage3", tmp_path, settings, 4)
     held = metrics["held_out"]

@@ -59,7 +59,7 @@ def tweaked(value: Any) -> Any:
         return not value
     if isinstance(value, int | float):
         return value + 1
-    return [*value, value[0]] if isinstance(value, list) else f"{value}x"
+    return [*value, *(value[:1] or ["x"])] if isinstance(value, list) else f"{value}x"
 
 
 def tweak(settings: dict[str, Any], leaf: Leaf) -> None:

@@ -1,5 +1,5 @@
-"""Fit what turns a model into a coder: the lexical prior, the fusion weights, the confidence curve, the review
-threshold.
+"""Fit what turns a model into a coder: the lexical prior, the known wordings, the fusion weights, the confidence curve,
+the review threshold.
 
 Weights and curve are fitted on validation rows. What is reported, and what the curve and the threshold are fitted on,
 comes from cross-fitting: every row is scored with weights fitted on the other folds.
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from thce import answers
 from thce.coder.coder import Coder
-from thce.coder.fusion import DIRECT, MODEL, PRIOR, Fusion, combine
-from thce.coder.prior import NO_CODE, Pair
+from thce.coder.fusion import DIRECT, LOOKUP, MODEL, PRIOR, Fusion, combine
+from thce.coder.lookup import Find
+from thce.coder.prior import Pair
+from thce.coder.trie import NO_CODE
 
 FOLDS = 5
 RIDGE = 1e-3
@@ -35,11 +37,9 @@ def material(wordings: Iterable[Record], records: Iterable[Record], labels: Sequ
     """
     number = {label: i for i, label in enumerate(labels)}
     found: set[tuple[str, int]] = set()
-    for wording in wordings:
-        text, _, line = wording["text"].partition("\n")
-        codes = answers.parse(line).codes
-        if codes and (codes[0].code_type, codes[0].code) in number:
-            found.add((text, number[codes[0].code_type, codes[0].code]))
+    for text, pair in wordings_of(wordings, ()):
+        if pair in number:
+            found.add((text, number[pair]))
     for record in records:
         about = record["_metadata"]
         gold = pairs_of(record)
@@ -66,22 +66,27 @@ def pairs_of(record: Record) -> list[Pair]:
     return [(item["code_type"], item["code"]) for item in record["_metadata"]["codes"]]
 
 
-def sources_of(coder: Coder, narratives: Sequence[str]) -> tuple[Floats, Floats, Floats]:
-    """Log-probabilities [narratives, labels] of the model after its reasoning, the model directly, and the prior."""
-    codes, options = coder.codes(), coder.options
-    beam, cutoff = options.beam, options.cutoff
-    direct, _ = coder.decoder.scores([coder.prompt(text, False) for text in narratives], codes, beam, cutoff)
-    answers = coder.decoder.constrained(
-        [coder.prompt(text, True) for text in narratives],
-        codes,
-        think=True,
-        max_reasoning=options.max_reasoning,
-        max_codes=1,
-        beam=beam,
-        cutoff=cutoff,
-    )
-    think = np.stack([answer.lines[0].scores for answer in answers])
-    return think, direct, coder.prior_scores(narratives, codes)
+def wordings_of(texts: Iterable[Record], records: Iterable[Record]) -> list[tuple[str, Pair]]:
+    """Every known wording with its code: the base model's texts, and the evidence of training records."""
+    found: list[tuple[str, Pair]] = []
+    for record in texts:
+        text, _, line = record["text"].partition("\n")
+        codes = answers.parse(line).codes
+        if codes:
+            found.append((text, (codes[0].code_type, codes[0].code)))
+    for record in records:
+        found += [(item["text"], (item["code_type"], item["code"])) for item in record["_metadata"].get("evidence", ())]
+    return found
+
+
+def sources_of(coder: Coder, narratives: Sequence[str], finds: Sequence[Sequence[Find]], first: bool) -> dict[str, Floats]:
+    """Log-probabilities [narratives, labels] of every source of one way of answering; with `first` the model reasons
+    before it answers.
+    """
+    codes = coder.codes()
+    every = Fusion({DIRECT: 1.0 if first else 0.0, PRIOR: 1.0, LOOKUP: 1.0}, 0.0, (), 0.0)
+    model = np.stack([answer.lines[0].scores for answer in coder.answers(narratives, codes, first)])
+    return {MODEL: model, **coder.sources(narratives, finds, codes, every)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +100,22 @@ class Fitted:
 
 
 def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], target_precision: float) -> Fitted:
-    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row, the first one
-    first.
+    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row.
 
-    A row counts as right when the winner is its first label.
+    A row counts as right when the winner is one of them.
     """
-    first = np.array([labels[0] for labels in gold])
-    fold = np.arange(len(first)) % FOLDS
+    truth = np.zeros(sources[MODEL].shape, bool)
+    for row, labels in enumerate(gold):
+        truth[row, list(labels)] = True
+    rows = np.arange(len(truth))
+    fold = rows % FOLDS
     fused = np.empty_like(sources[MODEL])
     for part in range(FOLDS):
-        weights, bias = fit_weights({name: values[fold != part] for name, values in sources.items()}, first[fold != part])
+        weights, bias = fit_weights({name: values[fold != part] for name, values in sources.items()}, truth[fold != part])
         fused[fold == part] = combine({name: values[fold == part] for name, values in sources.items()}, weights, bias)
     winner = fused.argmax(axis=1)
     probability = np.exp(fused.max(axis=1))
-    right = winner == first
+    right = truth[rows, winner]
     crossed = np.empty_like(probability)
     for part in range(FOLDS):
         curve = isotonic(probability[fold != part], right[fold != part])
@@ -118,16 +125,16 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
     curve = isotonic(probability, right) if better else ()
     sure = crossed if better else probability
     threshold = least_confidence(sure, right, target_precision)
-    weights, bias = fit_weights(sources, first)
+    weights, bias = fit_weights(sources, truth)
     kept = sure >= threshold
     metrics = {
-        "rows": len(first),
+        "rows": len(truth),
         "weights": weights,
         "none_bias": bias,
-        "accuracy": {name: float((values.argmax(axis=1) == first).mean()) for name, values in sorted(sources.items())}
+        "accuracy": {name: float(truth[rows, values.argmax(axis=1)].mean()) for name, values in sorted(sources.items())}
         | {"fused": float(right.mean())},
-        "log_loss": {name: float(-values[np.arange(len(first)), first].mean()) for name, values in sorted(sources.items())}
-        | {"fused": float(-fused[np.arange(len(first)), first].mean())},
+        "log_loss": {name: float(-_likelihood(values, truth).mean()) for name, values in sorted(sources.items())}
+        | {"fused": float(-_likelihood(fused, truth).mean())},
         "calibration": {
             "isotonic": bool(better),
             "ece_before": expected_error(probability, right),
@@ -140,29 +147,38 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
     return Fitted(Fusion(weights, bias, curve, threshold), metrics)
 
 
-def fit_weights(sources: Mapping[str, Floats], first: NDArray[np.int64]) -> tuple[dict[str, float], float]:
-    """Weights (not negative) and the bias of "no code" that make the right labels most probable."""
+def fit_weights(sources: Mapping[str, Floats], truth: NDArray[np.bool_]) -> tuple[dict[str, float], float]:
+    """Weights (not negative) and the bias of "no code" that make the right labels of each row (`truth`, [rows, labels])
+    together most probable.
+    """
     from scipy.optimize import minimize
 
     names = sorted(sources)
     stack = np.stack([sources[name] for name in names])
-    rows = np.arange(len(first))
-    gold = stack[:, rows, first]
-    is_none = first == stack.shape[2] - 1
 
     def loss(values: Floats) -> tuple[float, Floats]:
         weights, bias = values[:-1], float(values[-1])
         fused = combine({name: stack[i] for i, name in enumerate(names)}, dict(zip(names, weights.tolist(), strict=True)), bias)
+        likelihood = _likelihood(fused, truth)
         share = np.exp(fused)
-        slope = np.append(np.einsum("snl,nl->s", stack, share) - gold.sum(axis=1), (share[:, -1] - is_none).sum())
+        excess = share - np.where(truth, np.exp(fused - likelihood[:, None]), 0.0)
+        slope = np.append(np.einsum("snl,nl->s", stack, excess), excess[:, -1].sum())
         pull = values - np.append(np.ones(len(names)), 0.0)
-        value = -fused[rows, first].sum() + 0.5 * RIDGE * len(rows) * float(pull @ pull)
-        return float(value), slope + RIDGE * len(rows) * pull
+        value = -likelihood.sum() + 0.5 * RIDGE * len(truth) * float(pull @ pull)
+        return float(value), slope + RIDGE * len(truth) * pull
 
     start = np.append(np.full(len(names), 1.0 / len(names)), 0.0)
     bounds = [(0.0, 10.0)] * len(names) + [(-20.0, 20.0)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return {name: round(float(weight), 4) for name, weight in zip(names, found[:-1], strict=True)}, round(float(found[-1]), 4)
+
+
+def _likelihood(fused: Floats, truth: NDArray[np.bool_]) -> Floats:
+    """Log-probability [rows] of the right labels together."""
+    kept = np.where(truth, fused, -np.inf)
+    high = kept.max(axis=1)
+    result: Floats = high + np.log(np.exp(kept - high[:, None]).sum(axis=1))
+    return result
 
 
 def isotonic(probability: Floats, right: NDArray[np.bool_]) -> tuple[tuple[float, float], ...]:
@@ -200,8 +216,8 @@ def _log_loss(sure: Floats, right: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(right, kept, 1 - kept)).mean())
 
 
-def source_names(think: bool, fusion: bool) -> tuple[str, ...]:
+def source_names(first: bool, fusion: bool) -> tuple[str, ...]:
     """Which sources a way of answering has: without `fusion` the model alone."""
     if not fusion:
         return (MODEL,)
-    return (DIRECT, MODEL, PRIOR) if think else (MODEL, PRIOR)
+    return (DIRECT, LOOKUP, MODEL, PRIOR) if first else (LOOKUP, MODEL, PRIOR)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 
 from thce.answers import format_completion
 from thce.coder import fusion
-from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Line
-from thce.coder.evidence import Evidence, leave_one_out, quoted
-from thce.coder.fusion import DIRECT, MODEL, PRIOR, Fusion
+from thce.coder.bullets import script_for
+from thce.coder.decide import Decision, decide
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
+from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
+from thce.coder.fusion import DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
-from thce.coder.prior import NO_CODE, Pair, Prior
+from thce.coder.lookup import DENIED, Find, LookUp
+from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
+from thce.coder.prior import Pair, Prior
+from thce.coder.script import Script, explain
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
@@ -29,40 +34,7 @@ from thce.reasoning import grammar
 from thce.reasoning.build import place
 from thce.reasoning.knowledge import knowledge
 
-CODED, REVIEW, NONE = "coded", "review", "none"
-
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class CodedItem:
-    """One code of a narrative; `confidence` is the calibrated probability that it is right."""
-
-    code_type: str
-    code: str
-    description: str
-    confidence: float
-    evidence: tuple[Evidence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the coder says of one narrative.
-
-    `status`: `coded`, `none` (no code is supported), or `review` (a person should look; `codes` are then suggestions).
-    `confidence` is that of the first code, or of "no code". `alternatives` are (code type, code, probability), most
-    probable first; code type `NONE` stands for no code. `text` is the completion, reasoning included; `new_tokens` its
-    length.
-    """
-
-    status: str
-    codes: tuple[CodedItem, ...]
-    confidence: float
-    reasoning: str | None
-    alternatives: tuple[tuple[str, str, float], ...]
-    findings: tuple[str, ...]
-    text: str
-    new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +48,7 @@ class Options:
     cutoff: float = 0.01
     batch_size: int = 32
     think: bool = True
+    reason_first: bool = False
 
 
 class Coder:
@@ -89,12 +62,14 @@ class Coder:
         options: Options,
         fusions: dict[str, Fusion],
         prior: Prior | None,
+        lookup: LookUp | None = None,
         scope: Sequence[Entry] | None = None,
     ) -> None:
         self.decoder = decoder
         self.book = book
         self.options = options
         self.prior = prior
+        self.lookup = lookup
         self.fusions = fusions
         self.scope = tuple(book.scope if scope is None else scope)
         self.systems = {True: systems[0], False: systems[1]}
@@ -121,16 +96,21 @@ class Coder:
         """
         model_folder = Path(model_folder)
         fusions: dict[str, Fusion] = dict.fromkeys(fusion.MODES, fusion.ALONE)
-        prior = None
+        prior = lookup = None
         if coder_folder is not None:
             stored = fusion.load(coder_folder)
             options = options or Options(**stored["params"])
-            fusions = {mode: stored[mode] for mode in fusion.MODES}
+            fusions = {mode: stored[mode] for mode in fusion.MODES if mode in stored}
             if any(part.weights.get(PRIOR) for part in fusions.values()):
                 prior = Prior.load(coder_folder)
+            if any(part.weights.get(LOOKUP) for part in fusions.values()):
+                lookup = LookUp.load(coder_folder)
+        # by itself a model has nothing to decide with but its own reasoning
         options = options or Options()
+        if coder_folder is None:
+            options = replace(options, reason_first=True)
         decoder = Decoder.load(model_folder, options.batch_size, device, dtype)
-        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, scope)
+        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope)
 
     def code(
         self,
@@ -139,33 +119,74 @@ class Coder:
         code_type: str | None = None,
         day: date | None = None,
     ) -> list[Prediction]:
-        """Code narratives; with `code_type` only codes of that type, with `day` only codes in force on that day."""
+        """Code narratives; with `code_type` only codes of that type, with `day` only codes in force on that day.
+
+        With `think` each answer has its reasoning: written for the decided answer, or, with `Options.reason_first`, by
+        the model before it answers.
+        """
         codes = self.codes(code_type, day)
+        first = think and self.options.reason_first
         pieces = [
             (i, start, narrative[start:end])
             for i, narrative in enumerate(narratives)
             for start, end in self._windows(narrative, think)
         ]
         texts = [text for _, _, text in pieces]
-        mode = self.fusions["think" if think else "direct"]
-        sources = self._sources(texts, codes, mode, think)
-        answers = self.decoder.constrained(
-            [self.prompt(text, think) for text in texts],
+        mode = self.fusions["think" if first else "direct"]
+        answers = self.answers(texts, codes, first)
+        finds = [self.lookup.find(text, self.book) if self.lookup else [] for text in texts]
+        others = self.sources(texts, finds, codes, mode)
+        trust = self.lookup.trust if self.lookup else {}
+        decisions = [
+            decide(
+                answer.lines,
+                {name: values[i] for name, values in others.items()},
+                finds[i],
+                codes.labels,
+                mode,
+                trust,
+                self.options.max_codes,
+            )
+            for i, answer in enumerate(answers)
+        ]
+        reasons: Sequence[tuple[str | None, bool]] = [(answer.reasoning, True) for answer in answers]
+        if think and not first:
+            reasons = self._reasons(texts, decisions, finds, codes)
+        parts: list[list[Prediction]] = [[] for _ in narratives]
+        for (i, offset, text), decision, own, reason in zip(pieces, decisions, finds, reasons, strict=True):
+            parts[i].append(self._prediction(text, offset, decision, own, reason, codes, mode))
+        return [merge(part, mode.threshold, self.options.top_k) for part in parts]
+
+    def answers(self, texts: Sequence[str], codes: CodeSet, first: bool) -> list[Answer]:
+        """The model's own answers under the code table; with `first` it reasons before."""
+        return self.decoder.constrained(
+            [self.prompt(text, first) for text in texts],
             codes,
-            think=think,
+            think=first,
             max_reasoning=self.options.max_reasoning,
             max_codes=self.options.max_codes,
             beam=self.options.beam,
             cutoff=self.options.cutoff,
-            prefix=self._prefixes[think],
-            guard=self.guard if think else None,
+            prefix=self._prefixes[first],
+            guard=self.guard if first else None,
             narratives=[neutralise(text) for text in texts],
         )
-        parts: list[list[Prediction]] = [[] for _ in narratives]
-        for number, ((i, offset, text), answer) in enumerate(zip(pieces, answers, strict=True)):
-            own = {name: values[number] for name, values in sources.items()}
-            parts[i].append(self._prediction(text, offset, answer, own, codes, mode))
-        return [_merge(part, mode.threshold, self.options) for part in parts]
+
+    def sources(
+        self, texts: Sequence[str], finds: Sequence[Sequence[Find]], codes: CodeSet, mode: Fusion
+    ) -> dict[str, Floats]:
+        """Log-probabilities [texts, codes] of every source of a mode but the answer itself."""
+        sources: dict[str, Floats] = {}
+        if texts and self.prior is not None and mode.weights.get(PRIOR):
+            sources[PRIOR] = self.prior_scores(texts, codes)
+        if texts and self.lookup is not None and mode.weights.get(LOOKUP):
+            sources[LOOKUP] = np.stack([self.lookup.scores(own, codes.labels) for own in finds])
+        if texts and mode.weights.get(DIRECT):
+            prompts = [self.prompt(text, False) for text in texts]
+            sources[DIRECT], _ = self.decoder.scores(
+                prompts, codes, self.options.beam, self.options.cutoff, self._prefixes[False]
+            )
+        return sources
 
     @cached_property
     def guard(self) -> Guard:
@@ -208,75 +229,71 @@ class Coder:
         """
         assert self.prior is not None
         every = self.prior.log_probs(texts)
-        labels: list[Pair] = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
         floor = every.min(axis=1)
-        columns = [every[:, self.prior.place[label]] if label in self.prior.place else floor for label in labels]
+        columns = [every[:, self.prior.place[label]] if label in self.prior.place else floor for label in codes.labels]
         return fusion.combine({PRIOR: np.stack(columns, axis=1)}, {PRIOR: 1.0}, 0.0)
 
-    def _sources(self, texts: Sequence[str], codes: CodeSet, mode: Fusion, think: bool) -> dict[str, Floats]:
-        sources: dict[str, Floats] = {}
-        if texts and self.prior is not None and mode.weights.get(PRIOR):
-            sources[PRIOR] = self.prior_scores(texts, codes)
-        if texts and think and mode.weights.get(DIRECT):
-            prompts = [self.prompt(text, False) for text in texts]
-            sources[DIRECT], _ = self.decoder.scores(
-                prompts, codes, self.options.beam, self.options.cutoff, self._prefixes[False]
-            )
-        return sources
+    def _reasons(
+        self, texts: Sequence[str], decisions: Sequence[Decision], finds: Sequence[Sequence[Find]], codes: CodeSet
+    ) -> list[tuple[str, bool]]:
+        """Reasoning for decided answers, and whether every code's quotation holds."""
+        facts = knowledge(self.book)
+        scripts: list[tuple[Script, bool]] = []
+        for text, decision, own in zip(texts, decisions, finds, strict=True):
+            pairs = [codes.labels[number] for number in decision.numbers]
+            quotes = {pair: [span.text for span in self._spans(text, own, pair)] for pair in pairs}
+            scripts.append(script_for(text, pairs, quotes, facts))
+        written = explain(
+            self.decoder,
+            [self.prompt(text, True) for text in texts],
+            [script for script, _ in scripts],
+            self._prefixes[True],
+        )
+        return [(trace, held) for trace, (_, held) in zip(written, scripts, strict=True)]
 
     def _prediction(
-        self, text: str, offset: int, answer: Answer, sources: Mapping[str, Floats], codes: CodeSet, mode: Fusion
+        self,
+        text: str,
+        offset: int,
+        decision: Decision,
+        finds: Sequence[Find],
+        reason: tuple[str | None, bool],
+        codes: CodeSet,
+        mode: Fusion,
     ) -> Prediction:
-        """The model's lines and the other sources as one answer.
-
-        Where all sources together favour a code that the model has written, its lines stand as they are; where they
-        favour another, that code takes the place of the first line.
-        """
-        written = [line.number for line in answer.lines if line.number != codes.none]
-        fused = mode.fuse({**sources, MODEL: answer.lines[0].scores})
-        winner = int(fused.argmax())
-        chance = {number: float(np.exp(fused[number])) for number in (winner, *written[:1])}
-        for line in answer.lines[1:]:
-            if line.number != winner:
-                chance[line.number] = line.reached * float(np.exp(self._later(line, sources, mode)[line.number]))
-        numbers = [] if winner == codes.none else written if winner in written else [winner, *written[1:]]
-        items = tuple(
-            CodedItem(
-                entry.code_type,
-                entry.code,
-                entry.short_title,
-                mode.confidence(chance[number]),
-                self._evidence(text, offset, answer.reasoning, entry),
-            )
-            for number in numbers
-            for entry in (codes.entries[number],)
-        )
-        confidence = mode.confidence(chance[winner])
-        labels: list[Pair] = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
-        best = np.argsort(-fused, kind="stable")[: self.options.top_k].tolist()
+        reasoning, held = reason
+        items = []
+        for number, sure in zip(decision.numbers, decision.sure, strict=True):
+            entry = codes.entries[number]
+            pair = (entry.code_type, entry.code)
+            spans = quoted(reasoning, text, entry.code) if reasoning else ()
+            spans = spans or self._spans(text, finds, pair)
+            moved = tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
+            items.append(CodedItem(*pair, entry.short_title, sure, moved))
+        best = np.argsort(-decision.fused, kind="stable")[: self.options.top_k].tolist()
+        lines = "\n".join(codes.line(number) for number in decision.numbers or [codes.none])
+        completion = format_completion(reasoning, lines)
         return Prediction(
-            REVIEW if confidence < mode.threshold else CODED if items else NONE,
-            items,
-            confidence,
-            answer.reasoning,
-            tuple((*labels[i], float(np.exp(fused[i]))) for i in best),
+            REVIEW if decision.confidence < mode.threshold or not held else CODED if items else NONE,
+            tuple(items),
+            decision.confidence,
+            reasoning,
+            tuple((*codes.labels[i], float(np.exp(decision.fused[i]))) for i in best),
             (),
-            format_completion(answer.reasoning, "\n".join(codes.line(number) for number in numbers or [codes.none])),
-            answer.new_tokens,
+            completion,
+            len(self.decoder.encode(completion)) + 1,
         )
 
-    def _later(self, line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
-        """The fused distribution at a later line: the codes that are written already stay ruled out."""
-        parts = {MODEL: line.scores}
-        if PRIOR in sources:
-            parts[PRIOR] = np.where(np.isfinite(line.scores), sources[PRIOR], -np.inf)
-        return mode.fuse(parts)
-
-    def _evidence(self, text: str, offset: int, reasoning: str | None, entry: Entry) -> tuple[Evidence, ...]:
-        spans = quoted(reasoning, text, entry.code) if reasoning else ()
-        if not spans and self.prior is not None:
-            spans = leave_one_out(self.prior, text, (entry.code_type, entry.code))
-        return tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
+    def _spans(self, text: str, finds: Sequence[Find], pair: Pair) -> tuple[Evidence, ...]:
+        """Where a code was read, without a trace: its known wordings, else what the prior cannot do without."""
+        found = tuple(
+            Evidence(text[find.start : find.end], find.start, find.end, WORDING)
+            for find in finds
+            if find.pair == pair and find.kind != DENIED
+        )
+        if not found and self.prior is not None:
+            found = leave_one_out(self.prior, text, pair)
+        return found
 
     def _windows(self, narrative: str, think: bool) -> list[tuple[int, int]]:
         room = self.decoder.model.context - ANSWER_ROOM - (self.options.max_reasoning if think else 0)
@@ -324,36 +341,3 @@ def read_systems(model_folder: Path | str) -> tuple[str, str]:
         )
     stored = read_json(path)
     return str(stored["system"]), str(stored.get("system_direct", stored["system"]))
-
-
-def _merge(parts: Sequence[Prediction], threshold: float, options: Options) -> Prediction:
-    """The predictions for the windows of one narrative as one: every code once, the surest first."""
-    if len(parts) == 1:
-        return parts[0]
-    best: dict[Pair, CodedItem] = {}
-    for item in (item for part in parts for item in part.codes):
-        pair = (item.code_type, item.code)
-        known = best.get(pair)
-        if known is None:
-            best[pair] = item
-        else:
-            spans = tuple(sorted({*known.evidence, *item.evidence}, key=lambda span: (span.start, span.end)))
-            best[pair] = CodedItem(*pair, item.description, max(known.confidence, item.confidence), spans)
-    items = tuple(sorted(best.values(), key=lambda item: -item.confidence))
-    confidence = items[0].confidence if items else min(part.confidence for part in parts)
-    top: dict[Pair, float] = {}
-    for code_type, code, probability in (entry for part in parts for entry in part.alternatives):
-        if not items or code_type != NO_CODE[0]:
-            top[code_type, code] = max(top.get((code_type, code), 0.0), probability)
-    ranked = sorted(top, key=lambda pair: -top[pair])[: options.top_k]
-    traces = [part.reasoning for part in parts if part.reasoning is not None]
-    return Prediction(
-        REVIEW if confidence < threshold else CODED if items else NONE,
-        items,
-        confidence,
-        "\n".join(traces) if traces else None,
-        tuple((*pair, top[pair]) for pair in ranked),
-        tuple(dict.fromkeys(finding for part in parts for finding in part.findings)),
-        "\n\n".join(part.text for part in parts),
-        sum(part.new_tokens for part in parts),
-    )

@@ -118,8 +118,8 @@ class Decoder:
         Each sample draws from its own numbers (seed, prompt, sample): a result depends on nothing else in the call.
         """
         drawn: list[list[Completion]] = [[] for _ in prompts]
-        for batch in self._batches(prompts, max_new_tokens, max(1, self.batch_size // samples)):
-            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], self._prefix(prefix))
+        for batch in self.batches(prompts, max_new_tokens, max(1, self.batch_size // samples)):
+            rows = self.start(batch, [prompts[i] for i in batch], prefix)
             rows = rows.take([i for i in range(len(batch)) for _ in range(samples)])
             keys = [(number, sample) for number in batch for sample in range(samples)]
             dice = [_dice(seed, *key, max_new_tokens) for key in keys] if temperature > 0 else None
@@ -175,10 +175,10 @@ class Decoder:
         """
         answers: dict[int, Answer] = {}
         room = (max_reasoning if think else 0) + ANSWER_ROOM
-        for batch in self._batches(prompts, room, self.batch_size):
+        for batch in self.batches(prompts, room):
             opening = self.encode(f"{THINK_OPEN}\n") if think else []
             starts = [[*prompts[i], *opening] for i in batch]
-            rows = Rows.start(self.model, batch, starts, self._prefix(prefix))
+            rows = self.start(batch, starts, prefix)
             traces = self._reason(rows, max_reasoning, guard, narratives) if think else None
             if traces is not None:
                 rows = traces.rows
@@ -201,8 +201,8 @@ class Decoder:
     ) -> tuple[Floats, Floats]:
         """Log-probability of every code as the direct answer [prompts, codes], and the mass left out [prompts]."""
         result, left_out = np.zeros((len(prompts), len(codes))), np.zeros(len(prompts))
-        for batch in self._batches(prompts, ANSWER_ROOM, self.batch_size):
-            rows = Rows.start(self.model, batch, [prompts[i] for i in batch], self._prefix(prefix))
+        for batch in self.batches(prompts, ANSWER_ROOM):
+            rows = self.start(batch, [prompts[i] for i in batch], prefix)
             result[batch], left_out[batch] = code_scores(rows, codes.trie, beam, cutoff)
         return result, left_out
 
@@ -277,8 +277,13 @@ class Decoder:
             rows.extend([[self.newline]] * len(going))
         return lines
 
-    def _batches(self, prompts: Sequence[Sequence[int]], room: int, size: int) -> Iterator[list[int]]:
-        """Numbers of prompts, in batches of like length."""
+    def start(self, numbers: Sequence[int], prompts: Sequence[Sequence[int]], prefix: Sequence[int] = ()) -> Rows:
+        """Rows that have read their prompts; what they all begin with (`prefix`) is computed once and kept."""
+        return Rows.start(self.model, numbers, prompts, self._prefix(prefix))
+
+    def batches(self, prompts: Sequence[Sequence[int]], room: int = 0, size: int | None = None) -> Iterator[list[int]]:
+        """Numbers of prompts, in batches of like length; `room` tokens must fit behind the longest."""
+        size = size or self.batch_size
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
         if order and len(prompts[order[-1]]) + room > self.model.context:
             longest = len(prompts[order[-1]])

@@ -1,4 +1,4 @@
-"""Where a code was read: the trace's own quotation, or the words the lexical prior cannot do without."""
+"""Where a code was read: the trace's own quotation, a known wording, or the words the lexical prior cannot do without."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from thce.coder.prior import Pair, Prior
 from thce.reasoning import grammar
 from thce.reasoning.words import places
 
-TRACE, LEXICAL = "trace", "lexical"
+TRACE, WORDING, LEXICAL = "trace", "wording", "lexical"
 
 _CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
 _WORD = re.compile(r"\S+")
@@ -17,7 +17,8 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A piece of the narrative, `narrative[start:end] == text`; `source` is `trace` or `lexical`."""
+    """A piece of the narrative, `narrative[start:end] == text`; `source` is `trace`, `wording` (a known one)
+    or `lexical`."""
 
     text: str
     start: int

@@ -19,11 +19,12 @@ from thce.errors import UserError
 from thce.files import read_json
 
 SETTINGS = "coder.json"
-MODEL, DIRECT, PRIOR = "model", "direct", "prior"
-"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior.
-"""
+MODEL, DIRECT, PRIOR, LOOKUP = "model", "direct", "prior", "lookup"
+"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior,
+the known wordings."""
 
 MODES = ("think", "direct")
+"""`think`: the model reasons before it answers (`coder.reason_first`); `direct`: it answers at once."""
 
 Floats = NDArray[np.float64]
 
@@ -74,13 +75,13 @@ def combine(sources: Mapping[str, Floats], weights: Mapping[str, float], none_bi
 
 
 def load(folder: Path | str) -> dict[str, Any]:
-    """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES`."""
+    """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES` it has fitted."""
     path = Path(folder) / SETTINGS
     if not path.is_file():
         raise UserError(str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first")
     stored = read_json(path)
     result: dict[str, Any] = {"params": stored["params"]}
-    for mode in MODES:
+    for mode in (mode for mode in MODES if mode in stored):
         part = stored[mode]
         curve = tuple((float(at), float(value)) for at, value in part["curve"])
         result[mode] = Fusion(part["weights"], part["none_bias"], curve, part["threshold"])

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from thce.errors import UserError
 from thce.files import read_json, write_json
+from thce.reasoning.words import asserted_spans
 
 WEIGHTS = "prior.safetensors"
 VOCABULARY = "prior.json"
 SHORTEST, LONGEST = 2, 5
-NO_CODE = ("NONE", "")
 
 Floats = NDArray[np.float32]
 Pair = tuple[str, str]
@@ -34,16 +34,24 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def features(text: str) -> Counter[str]:
-    """Counts of n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words."""
-    words = _WORD.findall(text.casefold())
+    """Counts of n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
+
+    Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
+    they would otherwise name.
+    """
+    heard = [False] * len(text)
+    for start, end in asserted_spans(text):
+        heard[start:end] = [True] * (end - start)
+    told = [(match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
     found: Counter[str] = Counter()
-    for word in words:
+    for word, asserted in told:
         padded = f" {word} "
-        for size in range(SHORTEST, LONGEST + 1):
+        for size in range(SHORTEST, LONGEST + 1) if asserted else ():
             for start in range(max(1, len(padded) - size + 1)):
                 found[padded[start : start + size]] += 1
-    found.update(f"={word}" for word in words)
-    found.update(f"={left} {right}" for left, right in pairwise(words))
+    marked = [word if asserted else f"!{word}" for word, asserted in told]
+    found.update(f"={word}" for word in marked)
+    found.update(f"={left} {right}" for left, right in pairwise(marked))
     return found
 
 

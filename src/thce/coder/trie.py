@@ -20,6 +20,9 @@ from thce.errors import UserError
 
 Ints = NDArray[np.int32]
 
+NO_CODE = ("NONE", "")
+"""The label of "no code", last in every code set."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trie:
@@ -115,6 +118,7 @@ class CodeSet:
         self.entries = tuple(entries)
         self.tokenizer = tokenizer
         self.none = len(self.entries)
+        self.labels: tuple[tuple[str, str], ...] = (*((entry.code_type, entry.code) for entry in self.entries), NO_CODE)
         spelled = [f"{entry.code_type}: {entry.code}" for entry in self.entries]
         encoded = tokenizer.encode_batch_fast([*spelled, NONE_ANSWER.partition(":")[0] + ":"], add_special_tokens=False)
         self.spelled: list[list[int]] = [encoding.ids for encoding in encoded]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from thce.coder.coder import Coder, Options
-from thce.coder.prior import NO_CODE
+from thce.coder.trie import NO_CODE
 from thce.codes.book import CodeBook
 from thce.evaluation.data import FREE, Item
 

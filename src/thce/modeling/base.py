@@ -21,10 +21,25 @@ from thce.modeling.headstart import ROPE_THETA
 from thce.settings.modeling import BaseParams
 
 
-def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
-    """A small Llama with random weights from the seed; token vectors are not shared with the output, and turn slowly."""
+def check(params: BaseParams) -> None:
+    """Raises `UserError` where the shape of a model from scratch is impossible or cannot take the head start asked for."""
     if params.hidden % params.heads or (params.hidden // params.heads) % 2:
         raise UserError("params.yaml: base.heads", f"{params.heads} heads do not divide {params.hidden} into even widths")
+    if params.epochs > 0 and params.heads < 2:
+        raise UserError(
+            "params.yaml: base.heads", "the head start needs two heads or more", "raise base.heads, or set base.epochs to 0"
+        )
+    if params.epochs > 0 and not params.code_tokens:
+        raise UserError(
+            "params.yaml: base.code_tokens",
+            "the head start needs a token for every code",
+            "set base.code_tokens to true, or base.epochs to 0",
+        )
+
+
+def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
+    """A small Llama with random weights from the seed; token vectors are not shared with the output, and turn slowly."""
+    check(params)
     torch.manual_seed(seed % 2**32)
     return LlamaForCausalLM(
         LlamaConfig(

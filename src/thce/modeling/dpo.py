@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
-from trl import DPOConfig, DPOTrainer
+from trl import DPOConfig
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, chat, checkpoints, fit
+from thce.modeling import base, chat, checkpoints, fit, options, runtime
+from thce.modeling.trainer import PreferenceTrainer, diverged
 from thce.settings.modeling import Stage3Params
 
 LOGGED = {
@@ -49,7 +50,8 @@ def lengths(tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, str]]) 
 def train_stage(
     parent: Path, out: Path, data: Path, settings: Stage3Params, seed: int
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Tune `parent` on `data/train.jsonl` and write the model to `out`; returns the reward curve and the stage's metrics.
+    """Tune `parent` on `data/train.jsonl` and write the model to `out`; returns the reward curve and the stage's metrics (both
+    empty but in the process that writes).
 
     Metrics are taken on held-out pairs (`data/val.jsonl`) before and after: how often the implicit reward prefers the chosen
     side, its margin, and the log-probabilities of both sides (both can fall while the margin grows).
@@ -75,59 +77,59 @@ def train_stage(
     train = _order(tokenizer, train, settings, seed)
 
     mark = checkpoints.fingerprint([asdict(settings), seed, json.dumps(train)], [], parent)
-    run, resume = checkpoints.open_run("stage3", mark)
-    shared = fit.common(
-        fit.Settings(
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            micro_batch=settings.micro_batch,
-            learning_rate=settings.learning_rate,
-            warmup=settings.warmup,
-            weight_decay=0.0,
-            max_grad_norm=settings.max_grad_norm,
-            max_length=settings.max_length,
-            save_steps=settings.save_steps,
-            precision=settings.precision,
-        ),
-        run,
-        seed,
-        len(train),
+    kept = fit.Settings(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        micro_batch=settings.micro_batch,
+        learning_rate=settings.learning_rate,
+        warmup=settings.warmup,
+        weight_decay=0.0,
+        max_grad_norm=settings.max_grad_norm,
+        max_length=settings.max_length,
+        save_steps=settings.save_steps,
+        patience=settings.patience,
+        report_to=settings.report_to,
+        precision=settings.precision,
     )
-    trainer = DPOTrainer(
-        model=model,
-        args=DPOConfig(
-            **shared,
-            beta=settings.beta,
-            loss_type=list(settings.loss_type),
-            loss_weights=list(settings.loss_weights),
-            precompute_ref_log_probs=True,
-        ),
-        train_dataset=Dataset.from_list(train),
-        eval_dataset=Dataset.from_list(val),
-        processing_class=tokenizer,
-        callbacks=[
-            checkpoints.Mark(),
-            fit.Curve({"loss": "loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}, "stage3"),
-        ],
+    arguments = DPOConfig(
+        **fit.common(kept, checkpoints.place("stage3", mark), seed, len(train), "stage3"),
+        beta=settings.beta,
+        loss_type=list(settings.loss_type),
+        loss_weights=list(settings.loss_weights),
+        precompute_ref_log_probs=True,
     )
-    fit.drop_printer(trainer)
-    before = _held_out(trainer.evaluate())
-    if resume:
-        print(f"stage3: going on from {Path(resume).name}", file=sys.stderr, flush=True)
-    trainer.train(resume_from_checkpoint=resume)
-    points = [
-        {"step": entry["step"], **{name: round(float(entry[key]), 4) for key, name in LOGGED.items() if key in entry}}
-        for entry in trainer.state.log_history
-        if "loss" in entry
-    ]
+    with arguments.main_process_first(local=False):
+        run, resume = checkpoints.open_run("stage3", mark)
+    curve = fit.Curve({"loss": "loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}, "stage3")
+    with checkpoints.leave_on_sigterm("stage3") as stop:
+        trainer = PreferenceTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_list(train),
+            eval_dataset=Dataset.from_list(val),
+            processing_class=tokenizer,
+            callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
+        )
+        fit.drop_printer(trainer)
+        before = _held_out(trainer.evaluate())
+        fit.train(trainer, "stage3", resume)
+    after = _held_out(trainer.evaluate())
+    trained = fit.whole(trainer, model, parent)
+    if not runtime.main_process():
+        return [], {}
+    if not math.isfinite(after["loss"]):
+        raise diverged("stage3", f"the held-out loss is {after['loss']}")
+    points = fit.thin(trainer.state.log_history, LOGGED, len(train) // settings.batch_size)
     metrics = {
         "pairs": len(rows),
         "steps": trainer.state.global_step,
         "longest_pair": longest,
-        "held_out": {"before": before, "after": _held_out(trainer.evaluate())},
+        "held_out": {"before": before, "after": after},
     }
+    if settings.patience:
+        metrics["best_step"] = trainer.state.best_global_step
     fresh, tokenizer = base.load(parent)
-    fresh.load_state_dict(model.state_dict())
+    fresh.load_state_dict(trained.state_dict())
     fit.save(fresh, tokenizer, out, files.read_json(parent / "prompt.json"))
     checkpoints.close_run(run)
     return points, metrics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import sys
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import Dataset
 from transformers import (
@@ -25,9 +27,9 @@ from trl import SFTConfig
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import checkpoints
-from thce.modeling.runtime import use_bf16
-from thce.modeling.trainer import SupervisedTrainer
+from thce.modeling import base, checkpoints, options
+from thce.modeling.runtime import device, main_process, use_bf16
+from thce.modeling.trainer import SupervisedTrainer, diverged
 from thce.seeds import derive
 from thce.settings.modeling import SFTParams
 
@@ -47,6 +49,8 @@ class Settings:
     max_grad_norm: float
     max_length: int
     save_steps: int
+    patience: int
+    report_to: tuple[str, ...]
     precision: str
 
     @classmethod
@@ -139,10 +143,8 @@ class Curve(TrainerCallback):
         if not found or not state.is_world_process_zero:
             return
         for name, value in found.items():
-            if value != value:
-                raise UserError(
-                    self.title, f"{name} is not a number at step {state.global_step}", "lower the learning rate"
-                )
+            if not math.isfinite(value):
+                raise diverged(self.title, f"{name} is {value} at step {state.global_step}")
         self.points.append({"step": state.global_step, **found})
         tenth = max(1, state.max_steps // 10)
         before = self.points[-2]["step"] if len(self.points) > 1 else 0
@@ -156,21 +158,33 @@ def drop_printer(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
-def common(settings: Settings, run: Path, seed: int, rows: int) -> dict[str, Any]:
+def micro_batch(settings: Settings, world: int, stage: str) -> int:
+    """Rows per forward pass and process. With several processes at most `micro_batch`, so that a step has `batch_size` rows
+    whatever their number."""
+    if world == 1:
+        return settings.micro_batch
+    if settings.batch_size % world:
+        raise UserError(f"params.yaml: {stage}.batch_size", f"{settings.batch_size} rows cannot be shared by {world} processes")
+    share = settings.batch_size // world
+    return max(size for size in range(1, min(settings.micro_batch, share) + 1) if share % size == 0)
+
+
+def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> dict[str, Any]:
     """Arguments every trainer here gets."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    per_step = settings.micro_batch * world
+    micro = micro_batch(settings, world, stage)
+    per_step = micro * world
     if settings.batch_size % per_step:
         raise UserError(
-            "params.yaml: batch_size",
+            f"params.yaml: {stage}.batch_size",
             f"{settings.batch_size} is not a multiple of {per_step} (micro batch x processes)",
         )
     steps = max(1, rows // settings.batch_size)
     return {
         "output_dir": str(run),
         "num_train_epochs": 1,
-        "per_device_train_batch_size": settings.micro_batch,
-        "per_device_eval_batch_size": settings.micro_batch,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": micro,
         "gradient_accumulation_steps": settings.batch_size // per_step,
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "cosine",
@@ -182,15 +196,16 @@ def common(settings: Settings, run: Path, seed: int, rows: int) -> dict[str, Any
         "gradient_checkpointing": False,
         "dataloader_pin_memory": torch.cuda.is_available(),
         "train_sampling_strategy": "sequential",
-        "logging_steps": max(1, steps // 50),
+        "logging_steps": 1,  # the curve thins them out: what is logged then does not depend on where a run was interrupted
         "save_strategy": "steps",
         "save_steps": settings.save_steps,
         "save_total_limit": 2,
-        "report_to": "none",
         "disable_tqdm": not sys.stderr.isatty(),
         "seed": seed % 2**32,
         "data_seed": seed % 2**32,
         "max_length": settings.max_length,
+        **options.trackers(settings.report_to, stage),
+        **options.stopping(settings.patience, settings.save_steps)[0],
     }
 
 
@@ -199,40 +214,50 @@ def fit(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     rows: list[Row],
-    val: dict[str, list[Row]],
+    val: list[Row],
     settings: Settings,
     seed: int,
-    start: Path | None,
-) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Train `model` in place on `rows` in the order given.
+    start: Path,
+) -> tuple[PreTrainedModel, list[dict[str, float]], dict[str, Any]]:
+    """Train `model`, which was loaded from `start`, on `rows` in the order given.
 
-    Returns the loss curve and the stage's metrics: rows, tokens, supervised tokens, longest row, steps, final training loss,
-    and the mean loss per supervised token on each set in `val`.
+    Returns the trained model (the same object unless several processes trained it), the loss curve and the stage's metrics:
+    rows, tokens, supervised tokens, longest row, steps, final training loss, and the mean loss per supervised token on
+    `val`. With several processes curve and metrics are those of the first; the others get none.
     """
     longest = check_lengths(rows, settings.max_length, stage)
-    for part in val.values():
-        check_lengths(part, settings.max_length, stage)
-    run, resume = checkpoints.open_run(stage, checkpoints.fingerprint([asdict(settings), seed], rows, start))
+    check_lengths(val, settings.max_length, stage)
+    mark = checkpoints.fingerprint([asdict(settings), seed], rows, start)
     arguments = SFTConfig(
-        **common(settings, run, seed, len(rows)),
+        **common(settings, checkpoints.place(stage, mark), seed, len(rows), stage),
         adam_beta2=0.98,
         pad_to_multiple_of=8,  # few shapes: each new one costs oneDNN a kernel and memory that is never given back
         packing=False,
         completion_only_loss="completion_mask" in rows[0],
     )
+    with arguments.main_process_first(local=False):
+        run, resume = checkpoints.open_run(stage, mark)
     curve = Curve({"loss": "loss", "grad_norm": "grad_norm"}, stage)
-    trainer = SupervisedTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        callbacks=[checkpoints.Mark(), curve],
-    )
-    drop_printer(trainer)
-    if resume:
-        print(f"{stage}: going on from {Path(resume).name}", file=sys.stderr, flush=True)
-    trainer.train(resume_from_checkpoint=resume)
-    points = _merge(trainer.state.log_history)
+    with checkpoints.leave_on_sigterm(stage) as stop:
+        trainer = SupervisedTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_list(rows),
+            eval_dataset=Dataset.from_list(val) if settings.patience else None,
+            processing_class=tokenizer,
+            callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
+        )
+        drop_printer(trainer)
+        train(trainer, stage, resume)
+    model = whole(trainer, model, start)
+    if not main_process():
+        return model, [], {}
+    points = thin(trainer.state.log_history, curve.names, len(rows) // settings.batch_size, norm_digits=3)
+    rows = rows[: trainer.state.global_step * settings.batch_size]
+    with trainer.accelerator.autocast():
+        loss = mean_loss(model, val)
+    if not math.isfinite(loss):
+        raise diverged(stage, f"the validation loss is {loss}")
     metrics: dict[str, Any] = {
         "rows": len(rows),
         "steps": trainer.state.global_step,
@@ -240,23 +265,58 @@ def fit(
         "supervised_tokens": sum(sum(row.get("completion_mask", [1] * len(row["input_ids"]))) for row in rows),
         "longest_row": longest,
         "train_loss": round(points[-1]["loss"], 4) if points else None,
-        "val_loss": {name: round(mean_loss(model, part), 4) for name, part in sorted(val.items())},
+        "val_loss": round(loss, 4),
     }
+    if settings.patience:
+        metrics["best_step"] = trainer.state.best_global_step
     checkpoints.close_run(run)
-    return points, metrics
+    return model, points, metrics
 
 
-def _merge(history: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """The curve from the trainer's own history, which a resumed run carries over from its checkpoint."""
-    return [
-        {
-            "step": entry["step"],
-            "loss": round(float(entry["loss"]), 4),
-            "grad_norm": round(float(entry["grad_norm"]), 3),
-        }
-        for entry in history
-        if "loss" in entry
-    ]
+def train(trainer: Any, stage: str, resume: str | None) -> None:
+    """Train, from the checkpoint `resume` if there is one."""
+    trainer.stage = stage
+    if resume and main_process():
+        print(f"{stage}: going on from {Path(resume).name}", file=sys.stderr, flush=True)
+    trainer.train(resume_from_checkpoint=resume)
+
+
+def whole(trainer: Any, model: PreTrainedModel, start: Path) -> PreTrainedModel:
+    """The trained model with all its weights in this process, however many trained it; those that do not write get `model`."""
+    if trainer.accelerator.num_processes == 1:
+        return model
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not main_process():
+        return model
+    fresh, _ = base.load(start)
+    fresh.load_state_dict({name: value.cpu() for name, value in weights.items()})
+    fresh.to(device())  # type: ignore[arg-type]
+    return fresh
+
+
+def thin(
+    history: list[dict[str, Any]], names: dict[str, str], steps: int, norm_digits: int = 4
+) -> list[dict[str, float]]:
+    """About fifty points from the trainer's record of every step, which a resumed run carries over from its checkpoint.
+
+    A point holds the means over its steps, added up in float32 as the trainer does, and the last step's gradient norm.
+    """
+    every = max(1, steps // 50)
+    entries = [entry for entry in history if "loss" in entry]
+    points = []
+    for begin in range(0, len(entries) - every + 1, every):
+        part = entries[begin : begin + every]
+        point: dict[str, float] = {"step": part[-1]["step"]}
+        for key, name in names.items():
+            if key == "grad_norm":
+                point[name] = round(float(part[-1][key]), norm_digits)
+            elif key in part[-1]:
+                total = np.float32(0)
+                for entry in part:
+                    total += np.float32(entry[key])
+                point[name] = round(float(total) / every, 4)
+        points.append(point)
+    return points
 
 
 @torch.no_grad()

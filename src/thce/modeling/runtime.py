@@ -45,6 +45,11 @@ def device() -> torch.device:
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 
 
+def main_process() -> bool:
+    """Whether this process writes: the only one, or the first of those a launcher started."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 def use_bf16(precision: str) -> bool:
     """Whether to compute in bfloat16. `auto` says yes where the hardware has it: elsewhere it is emulated and slower."""
     if precision not in ("auto", "bf16", "fp32"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thce import files
-from thce.modeling import base, chat, fit
+from thce.modeling import base, chat, fit, runtime
 from thce.seeds import derive
 from thce.settings.modeling import SFTParams
 
@@ -31,8 +31,9 @@ def train_stage(
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Fine-tune `parent` on the conversations in `train` and write the model to `out`.
 
-    Returns the loss curve and the metrics; validation losses are per supervised token, before and after the stage. The first
-    conversation's system prompt is the model's own; that of the parent stays known as the one for direct answers.
+    Returns the loss curve and the metrics, both empty but in the process that writes; validation losses are per supervised
+    token, before and after the stage. The first conversation's system prompt is the model's own; that of the parent stays
+    known as the one for direct answers.
     """
     model, tokenizer = base.load(parent)
     val = [chat.encode(tokenizer, conversation) for conversation in val_messages]
@@ -41,19 +42,24 @@ def train_stage(
         return chat.encode(tokenizer, train[index], chop, settings.chop, chop.random() < settings.descriptions)
 
     rows = fit.epochs_of(encode, len(train), settings.epochs, settings.batch_size, derive(seed, "rows"))
-    before = round(fit.mean_loss(model, val), 4)
+    before = None
+    if runtime.main_process():
+        model.to(runtime.device())  # type: ignore[arg-type]
+        before = round(fit.mean_loss(model, val), 4)
     model.train()
-    points, metrics = fit.fit(
+    model, points, metrics = fit.fit(
         stage,
         model,
         tokenizer,
         rows,
-        {"val": val},
+        val,
         fit.Settings.of(settings),
         seed,
         parent,
     )
-    metrics["val_loss"] = {"before": before, "after": metrics.pop("val_loss")["val"]}
+    if not runtime.main_process():
+        return points, metrics
+    metrics["val_loss"] = {"before": before, "after": metrics["val_loss"]}
     metrics["examples"] = len(train)
     system = train[0][0]["content"]
     before_prompts = parent / "prompt.json"

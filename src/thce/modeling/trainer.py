@@ -1,17 +1,47 @@
-"""TRL's SFTTrainer with its loss computed where it is needed: at the supervised tokens."""
+"""TRL's trainers: the supervised loss computed where it is needed, and no step taken on a loss that is not a number."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
-from trl import SFTTrainer
+from trl import DPOTrainer, SFTTrainer
+
+from thce.errors import UserError
 
 
-class SupervisedTrainer(SFTTrainer):
+def diverged(stage: str, what: str) -> UserError:
+    """The error of a run that came to a value that is not a number."""
+    return UserError(
+        f"params.yaml: {stage}.learning_rate",
+        f"{what}, nothing was written",
+        f"lower it or {stage}.max_grad_norm; if {stage}.precision is bf16, try fp32",
+    )
+
+
+class Finite:
+    """Stops a run at the first loss that is not a number. By default the library logs the last good mean and goes on."""
+
+    stage = "training"
+    """Section of params.yaml the error points to."""
+
+    def training_step(self, *arguments: Any, **named: Any) -> Tensor:
+        loss: Tensor = super().training_step(*arguments, **named)  # type: ignore[misc]
+        value = float(loss)
+        if not math.isfinite(value):
+            raise diverged(self.stage, f"the loss is {value} at step {self.state.global_step + 1}")  # type: ignore[attr-defined]
+        return loss
+
+
+class PreferenceTrainer(Finite, DPOTrainer):
+    """The trainer of stage 3."""
+
+
+class SupervisedTrainer(Finite, SFTTrainer):
     """The trainer of stages `base`, 1 and 2. The loss is TRL's (mean negative log-likelihood of the supervised tokens).
 
     Without a GPU, TRL 1.16 projects every position onto the vocabulary and masks what is not supervised afterwards. With a
@@ -26,7 +56,8 @@ class SupervisedTrainer(SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        if not isinstance(model, PreTrainedModel):  # wrapped for several processes: the wrapper must see the whole pass
+        # wrapped for several processes: the wrapper must see the whole pass
+        if self.accelerator.num_processes > 1 or not isinstance(model, PreTrainedModel):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs["labels"][:, 1:]
         wanted = labels != -100

@@ -26,7 +26,8 @@ KINDS = ("synonym", "abbreviation", "lay", "finding", "eponym", "order")
 person, or how a service or supply stands in an order, note or price list."""
 
 _HEAD = re.compile(r"(ICD10|CPT|HCPCS) (\S+)(?:  (.*))?")
-_WORD = re.compile(r"[^\W_]+(?:[.'’/+-][^\W_]+)*", re.UNICODE)
+WORD = re.compile(r"[^\W_]+(?:[.'’/+-][^\W_]+)*", re.UNICODE)
+"""A word as `key` counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Phrase:
 
 def key(text: str) -> str:
     """What makes two phrases the same: their words in order, without case and punctuation."""
-    return " ".join(word.casefold() for word in _WORD.findall(text))
+    return " ".join(word.casefold() for word in WORD.findall(text))
 
 
 def read(folder: Path | str, titles: Mapping[tuple[str, str], str]) -> list[Phrase]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from thce.codes.book import CodeBook
 from thce.narratives import phrasebook
-from thce.narratives.phrasebook import _WORD as WORD  # offsets must fall on the words that `key` compares
+from thce.narratives.phrasebook import WORD  # offsets must fall on the words that `key` compares
 from thce.narratives.sources import Pair, Record, Reject, need
 from thce.narratives.sources_config import MTSamples
 from thce.narratives.sources_files import csv_lines

@@ -65,6 +65,11 @@ def quotable(narrative: str, span: Mapping[str, Any]) -> str:
     text = narrative[span["start"] : span["end"]]
     if text != span["text"] or not text:
         raise UserError(str(span.get("code", "")), "evidence is not where it is said to be", "rebuild data/narratives")
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """The longest piece of a text between line breaks and control tokens, without blanks around it."""
     return max(_CONTROL.split(text), key=len).strip()
 
 
@@ -110,6 +115,15 @@ def decide(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, 
     if len(found) == 2 and not _is_value(found[1]):
         del found[1]
     return found
+
+
+_PICKS = 6
+
+
+def decisions(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge) -> list[str]:
+    """Every deciding bullet that holds, in several wordings; the most telling kind of claim first."""
+    found = dict.fromkeys(line for pick in range(_PICKS) for line in _candidates(quote, pair, facts, pick))
+    return [line for line in found if true_of(narrative, quote, pair, line, facts)]
 
 
 def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts: Knowledge) -> bool:

@@ -125,9 +125,9 @@ class Checker:
         # a family-history code rests on what a relative had, a "not carried out" code on what was not done
         # a suspicion is no diagnosis (Guidelines IV.H), but it is what a test is ordered for
         opening = words.opens_with_denial(quote) if code.code_type == "ICD10" else ""
-        if opening and not _allows(title, opening):
+        if opening and not allows(title, opening):
             return f"the words themselves say otherwise ({opening.replace('_', ' ')})"
-        if all(denial and not _allows(title, denial) for denial in denials):
+        if all(denial and not allows(title, denial) for denial in denials):
             return f"the text says otherwise ({denials[0].replace('_', ' ')})"
         return ""
 
@@ -280,7 +280,7 @@ def _unless_negated(cue: re.Pattern[str], text: str) -> bool:
     return any(not _NEGATOR.search(text[max(0, match.start() - 12) : match.start()]) for match in cue.finditer(text))
 
 
-def _allows(title: str, denial: str) -> bool:
+def allows(title: str, denial: str) -> bool:
     """A code whose own title speaks of a family, a refusal or a suspicion is not contradicted by such a word."""
     allowed = {
         "family": ("family history",),

@@ -206,14 +206,17 @@ def spare(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 def asserted(text: str) -> str:
     """The text without what its sentences deny: from "denies" on, or all of a sentence such as "X was ruled out"."""
-    kept: list[str] = []
+    return "\n".join(text[start:end] for start, end in asserted_spans(text))
+
+
+def asserted_spans(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of what each sentence asserts, possibly nothing."""
     for start, end in sentences(text):
         sentence = text[start:end]
         if any(cue.search(sentence) for cue in AFTER.values()):
             continue
         cuts = [match.start() for cue in BEFORE.values() if (match := cue.search(sentence))]
-        kept.append(sentence[: min(cuts)] if cuts else sentence)
-    return "\n".join(kept)
+        yield start, start + min(cuts, default=end - start)
 
 
 def says(sentence: str, kind: str) -> bool:

@@ -16,8 +16,11 @@ class CoderParams:
 
     think: bool = knob()
     """Whether the model reasons before it answers; without, it answers about five times as fast."""
+    reason_first: bool = knob()
+    """`false`: all sources decide the answer, then the model writes the reasoning for it, among bullets that hold. `true`:
+    the model reasons before it answers, as it was trained to; slower, and its reasoning may argue for another code."""
     max_new_tokens: int = knob(16)
-    """Longest reasoning in tokens; a longer one is closed by force."""
+    """Longest reasoning in tokens when the model reasons first; a longer one is closed by force."""
     max_codes: int = knob(1, 20)
     """At most this many codes per narrative."""
     top_k: int = knob(1, 50)
@@ -29,7 +32,7 @@ class CoderParams:
     batch_size: int = knob(1)
     """Narratives decoded at once."""
     fusion: bool = knob()
-    """Whether the lexical prior takes part; `false` leaves the calibrated model alone."""
+    """Whether lexical prior and known wordings take part; `false` leaves the calibrated model alone."""
     target_precision: float = knob(0.5, 1)
     """Answers are `coded` above the confidence at which this share of validation answers was right; others are
     `review`.

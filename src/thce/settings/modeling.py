@@ -57,7 +57,7 @@ class SFTParams:
     batch_size: int = knob(1)
     """Rows per optimizer step, over all processes."""
     micro_batch: int = knob(1)
-    """Rows per forward pass and process; `batch_size` is reached by accumulating gradients."""
+    """Rows per forward pass and process (with several processes at most); `batch_size` is reached by accumulating gradients."""
     learning_rate: float = knob(0)
     """Peak learning rate; the main dial."""
     warmup: float = knob(0, 1)
@@ -75,6 +75,12 @@ class SFTParams:
     """Longest row in tokens. A longer row stops the stage: nothing is ever cut silently."""
     save_steps: int = knob(1)
     """Steps between checkpoints (outside the outputs; used only to go on after an interruption)."""
+    patience: int = knob(0)
+    """Checkpoints in a row without a better validation loss after which training stops and goes back to the best one; 0 trains
+    to the end."""
+    report_to: tuple[str, ...] = knob()
+    """Experiment trackers that get every step: `wandb`, `mlflow`, `tensorboard`, each an extra of the package. Empty: none, and
+    nothing leaves the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Stage3Params:
     batch_size: int = knob(1)
     """Pairs per optimizer step, over all processes."""
     micro_batch: int = knob(1)
-    """Pairs per forward pass and process."""
+    """Pairs per forward pass and process (with several processes at most)."""
     learning_rate: float = knob(0)
     """Peak learning rate."""
     warmup: float = knob(0, 1)
@@ -124,3 +130,9 @@ class Stage3Params:
     """Longest prompt with completion, in tokens; a longer one stops the stage."""
     save_steps: int = knob(1)
     """Steps between checkpoints."""
+    patience: int = knob(0)
+    """Checkpoints in a row without a better validation loss after which training stops and goes back to the best one; 0 trains
+    to the end."""
+    report_to: tuple[str, ...] = knob()
+    """Experiment trackers that get every step: `wandb`, `mlflow`, `tensorboard`, each an extra of the package. Empty: none, and
+    nothing leaves the machine."""

@@ -1,0 +1,191 @@
+"""Known wordings in a text: which codes it names outright, whether it asserts or denies them, and how far that is to
+be trusted.
+
+The wordings are those of training: titles, inclusion terms, phrases, evidence. Trust is measured on validation, where
+half of the texts use wordings that are not known and a known one stands in them by chance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thce.codes.book import CodeBook
+from thce.errors import UserError
+from thce.files import read_json, write_json
+from thce.narratives.conflicts import related_symptom
+from thce.narratives.phrasebook import WORD, key
+from thce.reasoning import words
+from thce.reasoning.claims import allows
+
+FILE = "lookup.json"
+PHRASE, BESIDE, ALONE, DENIED, NOTHING = "phrase", "beside", "alone", "denied", "nothing"
+"""What was found: several words; one word beside other wordings; one word and nothing else; only denied wordings; no
+wording at all."""
+
+SURE = 0.5
+"""Trust from which a wording's code is answered beside others."""
+
+Floats = NDArray[np.float64]
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A known wording in a text, `text[start:end]`, and the code it says. `kind`: `phrase`, `beside`, `alone` or `denied`."""
+
+    code_type: str
+    code: str
+    start: int
+    end: int
+    kind: str
+
+    @property
+    def pair(self) -> Pair:
+        """(code type, code)."""
+        return self.code_type, self.code
+
+
+class LookUp:
+    """`wordings`: a wording's key -> its code, the most frequent one where several share it. `trust`: kind -> share of
+    validation cases in which it was right."""
+
+    def __init__(self, wordings: Mapping[str, Pair], trust: Mapping[str, float]) -> None:
+        self.wordings = dict(wordings)
+        self.trust = dict(trust)
+        self._codes = {tuple(name.split(" ")): pair for name, pair in wordings.items()}
+        self._longest = max((len(name) for name in self._codes), default=0)
+
+    def find(self, text: str, book: CodeBook) -> list[Find]:
+        """The wordings of a text that do not overlap, longest first where they would, in the order of the text.
+
+        A wording is denied when the sentence around it says so (words of the other wordings do not count), unless the
+        code's own title speaks of that. A symptom that one sentence joins to a disease it belongs to is left out
+        (Guidelines I.B.5).
+        """
+        spans = self._spans(text)
+        found = []
+        for start, end, pair, size in spans:
+            rest = words.spare(text, [other[:2] for other in spans if other[0] != start])
+            entry = book.find(*pair)
+            title = entry.title.lower() if entry else ""
+            reasons = [words.denial(rest, start, end)]
+            if pair[0] == "ICD10":
+                reasons.append(words.opens_with_denial(text[start:end]))
+            denied = any(reason and not allows(title, reason) for reason in reasons)
+            found.append(Find(*pair, start, end, DENIED if denied else PHRASE if size > 1 else ALONE))
+        found = [find for find in found if not _belongs(find, found, text)]
+        several = len({find.pair for find in found if find.kind != DENIED}) > 1
+        return [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
+
+    def _spans(self, text: str) -> list[tuple[int, int, Pair, int]]:
+        matches = [(match[0].casefold(), *match.span()) for match in WORD.finditer(text)]
+        names = [name for name, _, _ in matches]
+        candidates = [
+            (first, size, self._codes[part])
+            for first in range(len(names))
+            for size in range(1, min(self._longest, len(names) - first) + 1)
+            if (part := tuple(names[first : first + size])) in self._codes
+        ]
+        taken = [False] * len(names)
+        spans = []
+
+        def rank(one: tuple[int, int, Pair]) -> tuple[int, int]:
+            return matches[one[0]][1] - matches[one[0] + one[1] - 1][2], one[0]
+
+        for first, size, pair in sorted(candidates, key=rank):
+            if not any(taken[first : first + size]):
+                taken[first : first + size] = [True] * size
+                spans.append((matches[first][1], matches[first + size - 1][2], pair, size))
+        return sorted(spans)
+
+    def scores(self, finds: Sequence[Find], labels: Sequence[Pair]) -> Floats:
+        """Log-probability of each label, "no code" last, from what was found alone.
+
+        What is asserted gets the trust of its kind; where nothing is, "no code" gets that of `denied` or `nothing`. The
+        rest is spread evenly.
+        """
+        place = {label: i for i, label in enumerate(labels)}
+        asserted: dict[int, float] = {}
+        for find in finds:
+            if find.kind != DENIED and find.pair in place:
+                asserted[place[find.pair]] = max(asserted.get(place[find.pair], 0.0), self.trust[find.kind])
+        if not asserted:
+            heard = any(find.kind == DENIED for find in finds)
+            asserted = {len(labels) - 1: self.trust[DENIED if heard else NOTHING]}
+        mass, total = max(asserted.values()), sum(asserted.values())
+        share = np.full(len(labels), (1.0 - mass) / len(labels))
+        for number, trust in asserted.items():
+            share[number] += mass * trust / total
+        result: Floats = np.log(share)
+        return result
+
+    def save(self, folder: Path | str) -> None:
+        """Write `lookup.json`: wordings by code, and the trust."""
+        by_code: dict[str, list[str]] = defaultdict(list)
+        for name, (code_type, code) in sorted(self.wordings.items()):
+            by_code[f"{code_type} {code}"].append(name)
+        write_json(Path(folder) / FILE, {"trust": self.trust, "wordings": by_code})
+
+    @classmethod
+    def load(cls, folder: Path | str) -> LookUp:
+        """What the stage `calibrate` has written; a missing file is a `UserError`."""
+        path = Path(folder) / FILE
+        if not path.is_file():
+            raise UserError(str(folder), "no known wordings here", "run `make repro` (or `dvc repro calibrate`) first")
+        stored = read_json(path)
+        wordings: dict[str, Pair] = {}
+        for name, own in stored["wordings"].items():
+            code_type, _, code = name.partition(" ")
+            wordings.update(dict.fromkeys(own, (code_type, code)))
+        return cls(wordings, stored["trust"])
+
+
+def gather(wordings: Iterable[tuple[str, Pair]], least: int = 3) -> dict[str, Pair]:
+    """Keys of at least `least` characters with the code each is seen with most often; ties go to the smaller code."""
+    owners: dict[str, Counter[Pair]] = defaultdict(Counter)
+    for text, pair in wordings:
+        if len(key(text)) >= least:
+            owners[key(text)][pair] += 1
+    return {name: min(found, key=lambda pair: (-found[pair], pair)) for name, found in sorted(owners.items())}
+
+
+def measure(finds: Sequence[Sequence[Find]], gold: Sequence[Sequence[Pair]]) -> dict[str, float]:
+    """The trust of each kind: share of asserted wordings whose code is right, share of texts without one that have no
+    code. One case of each outcome is added, so that no share is 0 or 1.
+    """
+    right, seen = Counter[str](), Counter[str]()
+    for own, truth in zip(finds, gold, strict=True):
+        asserted = {find.pair: find.kind for find in own if find.kind != DENIED}
+        for pair, kind in asserted.items():
+            seen[kind] += 1
+            right[kind] += pair in truth
+        if not asserted:
+            kind = DENIED if own else NOTHING  # what is there is denied
+            seen[kind] += 1
+            right[kind] += not truth
+    return {kind: (right[kind] + 1) / (seen[kind] + 2) for kind in (PHRASE, BESIDE, ALONE, DENIED, NOTHING)}
+
+
+def _belongs(find: Find, found: Sequence[Find], text: str) -> bool:
+    """Whether a symptom stands in one sentence with an asserted disease that it is usually a sign of."""
+    if find.code_type != "ICD10" or find.code[0] != "R" or find.kind == DENIED:
+        return False
+    return any(
+        other.code_type == "ICD10"
+        and other.code[0] != "R"
+        and other.kind != DENIED
+        and related_symptom(find.code, other.code)
+        and _one_sentence(text, find, other)
+        for other in found
+    )
+
+
+def _one_sentence(text: str, one: Find, two: Find) -> bool:
+    between = text[min(one.end, two.end) : max(one.start, two.start)]
+    return len(list(words.sentences(f"x{between}x"))) == 1
