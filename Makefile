@@ -3,21 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two worker processes; the tests of a file stay together, whole runs of the pipeline come first (tests/conftest.py).
+TEST := pytest -n 2 --dist loadgroup --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test unit pipeline lint lock reproduce recover faults long setup clean
+.PHONY: repro test unit pipeline lint lock smoke reproduce recover faults long docs dist setup clean
 
 repro: $(READY)
 	dvc repro
 
 test: $(READY)
-	pytest --cov --cov-fail-under=80
+	$(TEST) --cov --cov-fail-under=80 --durations=20
 
 unit: $(READY)
-	pytest -m "unit and not pipeline"
+	$(TEST) -m "unit and not pipeline"
 
 pipeline: $(READY)
-	pytest -m pipeline
+	$(TEST) -m pipeline
 
 lint: $(READY)
 	ruff check .
@@ -27,6 +29,10 @@ lint: $(READY)
 lock: $(READY)
 	@said=$$(dvc repro --dry --allow-missing 2>&1); code=$$?; echo "$$said"; \
 	if [ $$code -ne 0 ] || echo "$$said" | grep -q '^Running stage'; then echo 'dvc.lock is behind: dvc repro, or thce relock' >&2; exit 1; fi
+
+# The whole pipeline at smoke size in a temporary clone, then with nothing to do: seconds and memory.
+smoke: $(READY)
+	python tests/smoke.py
 
 # Does a fresh clone give the committed bytes? Takes as long as `dvc repro` does at the profile in params.yaml.
 reproduce: $(READY)
@@ -45,6 +51,16 @@ faults: $(READY)
 long: $(READY)
 	pytest -m long
 
+# The documentation as a site in site/; a broken link stops it. Nothing in it is fetched from another host.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo 'site/index.html is there; for the search too: python -m http.server --directory site --bind 127.0.0.1'
+
+# Wheel and sdist in dist/, built with the pinned setuptools of this environment.
+dist: $(READY)
+	python -m build --no-isolation --outdir dist
+
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -54,4 +70,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .checkpoints
+	rm -rf $(VENV) .checkpoints site dist
