@@ -63,9 +63,11 @@ class Watch(TrainerCallback):
     begun: float = 0.0
 
     def on_step_begin(self, *arguments: Any, **named: Any) -> None:
+        """The clock starts."""
         self.begun = time.perf_counter()
 
     def on_step_end(self, *arguments: Any, **named: Any) -> None:
+        """The step's seconds are kept."""
         self.seconds.append(time.perf_counter() - self.begun)
 
     def on_log(self, *arguments: Any, logs: dict[str, Any] | None = None, **named: Any) -> None:
