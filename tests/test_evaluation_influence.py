@@ -12,8 +12,9 @@ import pytest
 from codes_tables import book
 from evaluation_rows import item
 
-from thce.coder.coder import CodedItem, Options, Prediction
+from thce.coder.coder import Options
 from thce.coder.evidence import Evidence
+from thce.coder.prediction import CodedItem, Prediction
 from thce.evaluation import influence, running
 from thce.evaluation.data import NO_CODE
 

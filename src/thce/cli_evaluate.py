@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
     rows.add_argument("--test-data", metavar="FILE", nargs="+", help="test files")
     rows.add_argument("--task", choices=TASKS, help="instead of a file: a published task, made from the code tables")
     rows.add_argument(
-        "--rows", type=int, default=0, metavar="N", help="the first N rows of each file; of a task, N codes of each code system"
+        "--rows", type=_count, default=0, metavar="N", help="the first N rows of each file; of a task, N codes of each code system"
     )
     rows.add_argument("--save-rows", metavar="FOLDER", help="write the rows of a task as test files too")
     scope_only(rows)
@@ -69,9 +69,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--output", metavar="FILE", help="result file (JSON)")
 
 
-def _positive(text: str) -> int:
+def _count(text: str) -> int:
     value = int(text)
-    if value < 1:
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = _count(text)
+    if not value:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
 
