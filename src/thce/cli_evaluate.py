@@ -34,8 +34,10 @@ def add_parser(subparsers: Any) -> None:
     """Add the command."""
     parser = command(subparsers, "evaluate", "run a model over a test file and score it", _evaluate, _EPILOG)
     model = parser.add_argument_group("model of ours")
-    model.add_argument("--model-path", metavar="FOLDER", help="a trained model")
-    model.add_argument("--coder-path", metavar="FOLDER", help="retriever and calibration: the whole system")
+    model.add_argument("--model", "--model-path", dest="model_path", metavar="FOLDER", help="a trained model")
+    model.add_argument(
+        "--coder", "--coder-path", dest="coder_path", metavar="FOLDER", help="retriever and calibration: the whole system"
+    )
     model.add_argument("--mode", choices=("constrained", "free"), default="constrained", help="how to answer")
     model.add_argument("--no-think", action="store_true", help="answer without reasoning")
 
@@ -56,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
     server.add_argument("--attempts", type=_positive, default=6, metavar="N", help="tries per request (default: 6)")
 
     rows = parser.add_argument_group("rows")
-    rows.add_argument("--test-data", metavar="FILE", nargs="+", help="test files")
+    rows.add_argument("--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+", help="test files")
     rows.add_argument("--task", choices=TASKS, help="instead of a file: a published task, made from the code tables")
     rows.add_argument(
         "--rows", type=_count, default=0, metavar="N", help="the first N rows of each file; of a task, N codes of each code system"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def add_parser(subparsers: Any) -> None:
     """Add the four commands."""
     metrics = command(subparsers, "metrics", "score a file of predictions", _metrics, _EPILOGS["metrics"])
     metrics.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    metrics.add_argument("--ground-truth", required=True, metavar="FILE", nargs="+", help="test files")
+    metrics.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", required=True, metavar="FILE", nargs="+", help="test files"
+    )
     metrics.add_argument("--output", metavar="FILE", help="result file (JSON)")
     scope_only(metrics)
     _choice(metrics)
@@ -61,15 +64,21 @@ def add_parser(subparsers: Any) -> None:
     baseline = command(subparsers, "baseline", "fit a baseline and score it", _baseline, _EPILOGS["baseline"])
     baseline.add_argument("--name", required=True, choices=BASELINES, help="the method")
     baseline.add_argument("--prepared", default="data/prepared", metavar="FOLDER", help="training rows and test sets")
-    baseline.add_argument("--test-data", metavar="FILE", nargs="+", help="test files (default: every prepared one)")
+    baseline.add_argument(
+        "--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+",
+        help="test files (default: every prepared one)"
+    )
     baseline.add_argument("--params", default="params.yaml", metavar="FILE", help="the dials of the method")
     baseline.add_argument("--output", metavar="FILE", help="result file (JSON)")
     scope_only(baseline)
 
     analyze = command(subparsers, "analyze", "sort wrong answers by kind of error", _analyze, _EPILOGS["analyze"])
     analyze.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    analyze.add_argument("--ground-truth", metavar="FILE", nargs="+", help="test files (default: the prepared ones)")
-    analyze.add_argument("--examples", type=int, default=0, metavar="N", help="show N examples per kind")
+    analyze.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", metavar="FILE", nargs="+",
+        help="test files (default: the prepared ones)"
+    )
+    analyze.add_argument("--examples", type=natural, default=0, metavar="N", help="show N examples per kind")
     _choice(analyze)
 
     compare = command(subparsers, "compare", "compare result files row by row", _compare, _EPILOGS["compare"])
@@ -86,9 +95,9 @@ def command(
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--codes", default="data/codes", metavar="FOLDER", help="the code tables")
-    parser.add_argument("--seed", type=int, default=17, metavar="N", help="seed of the bootstrap")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap resamples")
+    parser.add_argument("--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="the code tables")
+    parser.add_argument("--seed", type=natural, default=17, metavar="N", help="seed of the bootstrap")
+    parser.add_argument("--resamples", type=positive, default=1000, metavar="N", help="bootstrap resamples")
     parser.set_defaults(run=run)
     return parser
 
