@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thce.cli_evaluation import RESULT, command, finish, read, scope_only, scoped
+from thce.cli_numbers import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,36 +54,22 @@ def add_parser(subparsers: Any) -> None:
         default="max_tokens",
         help="what the server calls the limit (default: max_tokens)",
     )
-    server.add_argument("--workers", type=_positive, default=4, metavar="N", help="requests at once (default: 4)")
+    server.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
     server.add_argument("--timeout", type=_seconds, default=120.0, metavar="S", help="seconds for one reply (default: 120)")
-    server.add_argument("--attempts", type=_positive, default=6, metavar="N", help="tries per request (default: 6)")
+    server.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
 
     rows = parser.add_argument_group("rows")
     rows.add_argument("--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+", help="test files")
     rows.add_argument("--task", choices=TASKS, help="instead of a file: a published task, made from the code tables")
     rows.add_argument(
-        "--rows", type=_count, default=0, metavar="N", help="the first N rows of each file; of a task, N codes of each code system"
+        "--rows", type=natural, default=0, metavar="N", help="the first N rows of each file; of a task, N codes per code system"
     )
     rows.add_argument("--save-rows", metavar="FOLDER", help="write the rows of a task as test files too")
     scope_only(rows)
 
-    parser.add_argument("--max-new-tokens", type=_positive, default=200, metavar="N", help="longest reasoning or text")
+    parser.add_argument("--max-new-tokens", type=positive, default=200, metavar="N", help="longest reasoning or text")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions too (JSONL)")
     parser.add_argument("--output", metavar="FILE", help="result file (JSON)")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = _count(text)
-    if not value:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _seconds(text: str) -> float:
