@@ -81,11 +81,11 @@ code --input @none.jsonl --output @o.jsonl     | none.jsonl: no such file
 code --input @notes.docx                       | notes.docx: unknown kind of file; use .jsonl, .csv, .parquet, .txt
 code --input @notes.parquet                    | notes.parquet: not a parquet file
 code --input @nocolumn.csv                     | nocolumn.csv:1: no column `narrative`; name the columns in the first line
-codes check                                    | thce codes check: no codes given
-codes check --file @none.txt                   | none.txt: no such file
-codes check --file @latin.txt                  | latin.txt: is not UTF-8 (byte 3); save it as UTF-8
-codes check --file @folder                     | folder: is a folder, not a file
-codes check I10 --file @good.jsonl             | codes and --file at once
+codes check --tables %                         | thce codes check: no codes given
+codes check --file @none.txt --tables %        | none.txt: no such file
+codes check --file @latin.txt --tables %       | latin.txt: is not UTF-8 (byte 3); save it as UTF-8
+codes check --file @folder --tables %          | folder: is a folder, not a file
+codes check I10 --file @good.jsonl --tables %  | codes and --file at once
 codes check I10 --date soon                    | --date: `soon` is not a day; write YYYY-MM-DD
 codes check I10 --tables @folder               | folder: no code tables; run `dvc repro codes` to build them
 codes check I10 --jsno                         | thce codes check: does not know `--jsno`; did you mean `--json`?
