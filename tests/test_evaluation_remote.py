@@ -147,7 +147,7 @@ def test_wrong_use_is_said_before_anything_is_sent(run: Run, words: tuple[str, .
 
 
 @served_model.skip_without
-def test_behind_a_server_our_model_answers_as_in_this_process(run: Run, tmp_path: Path) -> None:
+def test_behind_a_server_our_model_answers_as_in_this_process(served_url: str, run: Run, tmp_path: Path) -> None:
     test = tmp_path / "test_mine.jsonl"
     rows = [("Assessment: chest cold.", J), ("Seen for type 2 diabetes.", E), ("Dx hypertension.", H), ("Dx nothing new.", "")]
     rows += [("Dx chest cold. Dx hypertension.", f"{J}, {H}")]
@@ -161,7 +161,7 @@ def test_behind_a_server_our_model_answers_as_in_this_process(run: Run, tmp_path
     model = coder_models.taught()
     code, ours, _ = run("--model-path", model, "--mode", "free", "--predictions", here, *words)
     assert code == 0
-    server = ("--base-url", served_model.url(), "--model-name", model, "--system-prompt", coder_models.THINK, "--workers", 1)
+    server = ("--base-url", served_url, "--model-name", model, "--system-prompt", coder_models.THINK, "--workers", 1)
     code, theirs, _ = run(*server, "--predictions", there, *words)
     assert code == 0
     texts = [[row["text"] for row in read_jsonl(path)] for path in (here, there)]
