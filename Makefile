@@ -3,21 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two worker processes; the tests of a file stay together, whole runs of the pipeline come first (tests/conftest.py).
+TEST := pytest -n 2 --dist loadgroup --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test unit pipeline lint lock reproduce recover faults long docs dist setup clean
+.PHONY: repro test unit pipeline lint lock smoke reproduce recover faults long docs dist setup clean
 
 repro: $(READY)
 	dvc repro
 
 test: $(READY)
-	pytest --cov --cov-fail-under=80
+	$(TEST) --cov --cov-fail-under=80 --durations=20
 
 unit: $(READY)
-	pytest -m "unit and not pipeline"
+	$(TEST) -m "unit and not pipeline"
 
 pipeline: $(READY)
-	pytest -m pipeline
+	$(TEST) -m pipeline
 
 lint: $(READY)
 	ruff check .
@@ -27,6 +29,10 @@ lint: $(READY)
 lock: $(READY)
 	@said=$$(dvc repro --dry --allow-missing 2>&1); code=$$?; echo "$$said"; \
 	if [ $$code -ne 0 ] || echo "$$said" | grep -q '^Running stage'; then echo 'dvc.lock is behind: dvc repro, or thce relock' >&2; exit 1; fi
+
+# The whole pipeline at smoke size in a temporary clone, then with nothing to do: seconds and memory.
+smoke: $(READY)
+	python tests/smoke.py
 
 # Does a fresh clone give the committed bytes? Takes as long as `dvc repro` does at the profile in params.yaml.
 reproduce: $(READY)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import shutil
-import tempfile
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import shared
 import torch
 from codes_tables import book
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -56,19 +54,22 @@ def rows(think: bool) -> list[list[dict[str, str]]]:
 @cache
 def taught() -> Path:
     """A model that has learned the phrases above; made once per run."""
-    return make(_temporary(), 220)
+    return shared.once("taught", lambda folder: make(folder, 220))
 
 
 @cache
 def untaught() -> Path:
     """A model with random weights: it writes nonsense, which no answer may show."""
-    return make(_temporary(), 0)
+    return shared.once("untaught", lambda folder: make(folder, 0))
 
 
 @cache
 def calibrated() -> Path:
     """Lexical prior and calibration for the taught model, fitted as the stage does, on the rows above."""
-    folder = _temporary()
+    return shared.once("calibrated", _calibrate)
+
+
+def _calibrate(folder: Path) -> None:
     coder = Coder.load(taught(), book(), options=Options(max_reasoning=80, max_codes=3, batch_size=4))
     labels = coder.codes().labels
     place = {label: i for i, label in enumerate(labels)}
@@ -90,13 +91,6 @@ def calibrated() -> Path:
         sources = calibrate.sources_of(coder, narratives, finds, mode == "think")
         result[mode] = asdict(calibrate.fit_mode(sources, gold, 0.9).fusion)
     write_json(folder / fusion.SETTINGS, result)
-    return folder
-
-
-def _temporary() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="thce-model-"))
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
 
 
 def make(folder: Path, steps: int, seed: int = 3, kv_heads: int = 2) -> Path:

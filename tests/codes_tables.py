@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import pytest
+import shared
 
 from thce import codes
 from thce.codes import CodeBook
@@ -20,10 +18,7 @@ DATABASE = Path(__file__).resolve().parent.parent / "data" / "code_databases"
 @cache
 def folder() -> Path:
     """A temporary folder with freshly built tables."""
-    path = Path(tempfile.mkdtemp(prefix="thce-codes-"))
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    codes.build(DATABASE, path)
-    return path
+    return shared.once("codes", lambda path: codes.build(DATABASE, path))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What all tests share: the code tables, built once per run from the committed inputs."""
+"""What all tests share, and the order in which worker processes get them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shared
 import smoke
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,7 +19,25 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each; the stages take `threads` of params.yaml
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
 sys.path.insert(0, str(ROOT / "stages"))
+
+
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file go to one worker. First come those that start or await a whole run of the pipeline."""
+    fixtures: dict[Path, set[str]] = {}
+    for item in items:
+        fixtures.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: 0 if "smoke_again" in fixtures[item.path] else 1 if "smoke_run" in fixtures[item.path] else 2)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +54,6 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def smoke_run() -> Path:
     """A clone in which the smoke pipeline has run. Shared by all tests: copy it before you change anything."""
-    folder = smoke.clone(tmp_path_factory.mktemp("smoke") / "run")
-    smoke.dvc(folder, "repro")
-    return folder
+    return shared.once("smoke", lambda folder: smoke.dvc(smoke.clone(folder), "repro"))

@@ -158,34 +158,30 @@ def test_resume_with_another_input_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_killed_and_resumed_no_row_is_lost_and_none_twice_and_workers_agree(tmp_path: Path) -> None:
-    source = write(tmp_path / "in.jsonl", [{"id": i, "narrative": NOTES[i % len(NOTES)]} for i in range(1500)])
+    """The killed run reads a pipe that stays open, so that it cannot have ended before, however slow the machine."""
+    count = 3 * len(NOTES)
+    source = write(tmp_path / "in.jsonl", [{"id": i, "narrative": NOTES[i % len(NOTES)]} for i in range(count)])
     out, part = tmp_path / "out.jsonl", tmp_path / "out.jsonl.part"
-    command = [
-        sys.executable,
-        "-m",
-        "thce",
-        "code",
-        "--input",
-        str(source),
-        "--output",
-        str(out),
-        "--resume",
-        *places(),
-    ]
+    command = [sys.executable, "-m", "thce", "code", "--output", str(out), "--resume", *places(), "--input"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent / "src")}
-    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None and not (part.exists() and part.stat().st_size):
+    process = subprocess.Popen([*command, "-"], env=env, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(source.read_bytes())
+    process.stdin.flush()
+    while process.poll() is None and not (part.exists() and part.read_bytes().count(b"\n")):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     done = part.read_bytes().count(b"\n")
-    assert 0 < done < 1500
-    assert subprocess.run([*command, "--workers", "2"], env=env, check=False).returncode == 0
+    assert 0 < done < count and not out.exists()
+    assert subprocess.run([*command, str(source), "--workers", "2"], env=env, check=False).returncode == 0
     found = read(out)
-    assert [row["id"] for row in found] == [str(i) for i in range(1500)]
-    first = {row["id"]: row["codes"] for row in found[: len(NOTES)]}
-    assert all(row["codes"] == first[str(int(row["id"]) % len(NOTES))] for row in found)
+    assert [row["id"] for row in found] == [str(i) for i in range(count)]
+    # which notes are computed together depends on the moment of the kill, and with it the last bits of a confidence
+    for row in found:
+        first = found[int(row["id"]) % len(NOTES)]["codes"]
+        assert [item | {"confidence": 0} for item in row["codes"]] == [item | {"confidence": 0} for item in first]
+        assert [item["confidence"] for item in row["codes"]] == pytest.approx([item["confidence"] for item in first], abs=1e-5)
 
 
 @pytest.mark.parametrize(

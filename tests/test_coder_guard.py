@@ -86,13 +86,18 @@ def test_a_new_line_begins_anew() -> None:
     assert possible('- Documented: "acute\n- Belongs to Medicine') == ["\n"]
 
 
-@settings(max_examples=60, deadline=None)
+@cache
+def writer(trained: bool) -> Coder:
+    options = Options(max_reasoning=60, max_codes=2, batch_size=4)
+    return Coder.load(taught() if trained else untaught(), book(), options=options)
+
+
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from([row[1]["content"] for row in rows(True)]) | st.text(max_size=60), min_size=1, max_size=4))
 def test_whatever_a_model_writes_every_quotation_stands_in_the_note(notes: list[str]) -> None:
     notes = [note for note in notes if note.strip()] or ["chest cold"]
-    for folder in (taught(), untaught()):
-        coder = Coder.load(folder, book(), options=Options(max_reasoning=60, max_codes=2, batch_size=4))
-        for note, prediction in zip(notes, coder.code(notes, think=True), strict=True):
+    for trained in (True, False):
+        for note, prediction in zip(notes, writer(trained).code(notes, think=True), strict=True):
             for line in (prediction.reasoning or "").split("\n"):
                 quoted = re.match(r'- (?!Decides)[^"]*"([^"]+)"$', line)
                 if quoted:

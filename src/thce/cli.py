@@ -21,7 +21,7 @@ COMMANDS = {
     "show": "thce.cli_view",
     "codes": "thce.cli_codes",
     "data": "thce.cli_data",
-    "evaluate": "thce.cli_evaluation",
+    "evaluate": "thce.cli_evaluate",
     "metrics": "thce.cli_evaluation",
     "baseline": "thce.cli_evaluation",
     "analyze": "thce.cli_evaluation",
@@ -42,7 +42,8 @@ EPILOG = """the pipeline
 example
   thce code "Patient presents with acute bronchitis with cough and fever."
 
-Research software: not for unsupervised billing. No narrative leaves this machine.
+Research software: not for unsupervised billing. No narrative leaves this machine unless `evaluate --base-url` is told to
+send it.
 """
 
 

@@ -1,4 +1,4 @@
-"""`thce data`: generate, collect, preprocess and check data sets."""
+"""`thce data`: generate, collect, convert, preprocess and check data sets."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from thce.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `data` with its four commands."""
+    """Add `data` with its five commands."""
     parser = subparsers.add_parser(
         "data",
-        help="generate, collect, preprocess and check data",
-        description="Generate, collect, preprocess and check data sets.",
+        help="generate, collect, convert, preprocess and check data",
+        description="Generate, collect, convert, preprocess and check data sets.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  thce data check data/narratives/train.jsonl",
     )
     commands = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_collect(commands)
+    _add_convert(commands)
     _add_preprocess(commands)
     _add_check(commands)
 
@@ -219,6 +220,30 @@ def _collect(args: argparse.Namespace) -> int:
         ]
         print(f"{name}: {drawn['rows']} rows" + (f"; {'; '.join(short)}" if short else ""))
     return 0
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "convert",
+        _convert,
+        "Bring a published coded corpus, as it is downloaded, into narrative rows that `thce evaluate` and `thce data "
+        "collect` read. aci-bench: the visit notes with a label file (or MedCodER). codiesp: the split folders.",
+        "thce data convert --from codiesp --input final_dataset_v4_to_publish/dev --output data/private/codiesp_dev.jsonl",
+    )
+    parser.add_argument("--from", dest="corpus", choices=("aci-bench", "codiesp"), required=True, help="the corpus")
+    parser.add_argument("--input", required=True, metavar="FOLDER", help="the folder it was unpacked to")
+    parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the rows")
+    parser.add_argument(
+        "--language", choices=("en", "es"), default="en", help="which text of CodiEsp: machine-translated, or Spanish"
+    )
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from thce import codes
+    from thce.narratives import convert
+
+    return _print(convert.convert(args.corpus, args.input, args.output, codes.open(args.codes), args.language), args.json)
 
 
 def _add_preprocess(commands: Any) -> None:

@@ -61,9 +61,12 @@ def script_for(
 
 
 def _none(narrative: str, facts: Knowledge) -> Script:
-    """Why the text supports no code: any reason that the verifier does not refute."""
+    """Why the text supports no code: what it says of a condition, as far as that holds, else what only a reader can
+    tell."""
     lines: list[str] = []
-    for reason in REASONS:
+    for reason, checkable in sorted(REASONS.items(), key=lambda one: not one[1]):
+        if lines and not checkable:
+            break
         for quote in dict.fromkeys(none_quotes(narrative, reason)):
             bullet = grammar.write(reason, 0, quote=quote)
             text = format_completion(f"{bullet}\n- Code: none", NONE_ANSWER)
