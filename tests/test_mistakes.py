@@ -140,7 +140,10 @@ data check @none.jsonl --tables %              | none.jsonl: no such file
 data check @folder --tables %                  | folder: cannot be read (Is a directory)
 data check @good.jsonl --near 2                | argument --near: must be above 0 and at most 1
 data check @good.jsonl --tables % --against @none.jsonl | none.jsonl: no such file
-evaluate --test-data @good.jsonl               | the following arguments are required: --model/--model-path
+data convert --from codiesp --input @none --output @o.jsonl | none: is no folder; unpack the corpus and name its folder
+data convert --from mimic --input @folder --output @o.jsonl | argument --from: invalid choice: 'mimic'
+evaluate --test-data @good.jsonl --tables %    | thce evaluate: needs one model; give --model-path FOLDER, or --base-url URL
+evaluate --base-url http://example.org/v1 --model-name m --test-data @good.jsonl --tables % | add --send-narratives if you may
 evaluate --model @folder --tables % --test-data @good.jsonl | folder: no trained model here; run `make repro`
 evaluate --model @folder --tables % --test-data @good.jsonl --rows -1 | argument --rows: must be at least 0
 metrics --predictions @none.jsonl --ground-truth @good.jsonl | none.jsonl: no such file

@@ -68,7 +68,8 @@ def test_one_thing_has_one_name() -> None:
             assert "--json" in options, name
         if any(isinstance(action.default, str) and action.default == "data/codes" for action in leaf._actions):
             assert "--tables" in options, name
-    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode"}  # one of two, or a name
+    # of these three, a folder or a name here and a file there
+    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode", "--input"}
     assert names["--date"] == {"YYYY-MM-DD"} and names["--output"] == {"FILE"} and names["--type"] == {None}
 
 

@@ -35,7 +35,7 @@ COMMANDS: tuple[tuple[str, str, str, str | None], ...] = (
     ("codes", "codes check, explain, search", "is it a code, where it stands, which one fits", TABLES),
     ("", "codes edits, import, diff", "a claim; official files; a new release", TABLES),
     ("data", "data collect, preprocess", "your own notes", TABLES),
-    ("", "data generate, check", "notes by a large model; is a file sound", TABLES),
+    ("", "data convert, generate, check", "a corpus; notes by a model; is a file sound", TABLES),
     ("change", "profile, params", "another profile; what a parameter means", None),
     ("", "experiments", "what each changed, and what came out", None),
     ("mend", "doctor, relock", "is all fit; the lock after a comment", None),
