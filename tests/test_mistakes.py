@@ -147,6 +147,9 @@ evaluate --test-data @good.jsonl               | thce evaluate: needs one model;
 evaluate --model @folder --tables %            | thce evaluate: needs one source of rows; give --test-data FILE, or --task NAME
 evaluate --base-url nonsense --model-name m --tables % --test-data @good.jsonl | --base-url: `nonsense` is no address
 evaluate --base-url https://a.example/v1 --model-name m --tables % --test-data @good.jsonl | would send every narrative to a
+data convert --from codiesp --input @none --output @o.jsonl | none: is no folder; unpack the corpus and name its folder
+data convert --from mimic --input @folder --output @o.jsonl | argument --from: invalid choice: 'mimic'
+evaluate --base-url http://example.org/v1 --model-name m --test-data @good.jsonl --tables % | add --send-narratives if you may
 evaluate --model @folder --tables % --test-data @good.jsonl | folder: no trained model here; run `make repro`
 evaluate --model @folder --tables % --test-data @good.jsonl --rows -1 | argument --rows: must be at least 0
 metrics --predictions @none.jsonl --ground-truth @good.jsonl | none.jsonl: no such file

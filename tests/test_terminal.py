@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import json
 import re
@@ -192,6 +193,13 @@ def test_the_state_of_a_checkout(project: Path, tmp_path_factory: pytest.TempPat
     (project / "models/coder/coder.json").unlink()
     state = glance.look(project)
     assert state.kind == "new" and any("smoke" in line for line in glance.lines(state, True))
+
+
+def test_a_checkout_that_is_not_set_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "dvc" else found(name))
+    state = glance.look(project)
+    assert state.kind == "bare" and state.next[0] == "make setup"
 
 
 def test_the_hash_of_a_folder_is_dvcs() -> None:
