@@ -66,6 +66,11 @@ MISTAKES = """
 cod x                                          | thce: `cod` is no command; did you mean `thce code`?
 --jsno                                         | thce: does not know `--jsno`; an option stands behind its command
 params                                         | thce params: the following arguments are required: ACTION
+train stage1                                   | thce train: only plans; add --dry-run, or train: thce profile use default
+train stage9 --dry-run                         | argument stage: invalid choice: 'stage9'
+train stage1 --dry-run --threads 0             | --threads: must be at least 1, not 0
+train stage1 --dry-run --profile @none.yaml    | none.yaml
+export @none --output @o                       | none
 doctor --fix                                   | thce doctor: does not know `--fix`
 completion fish                                | invalid choice: 'fish'
 code                                           | thce code: give one narrative or --input; for example: thce code "acute br
@@ -147,7 +152,6 @@ evaluate --test-data @good.jsonl               | thce evaluate: needs one model;
 evaluate --model @folder --tables %            | thce evaluate: needs one source of rows; give --test-data FILE, or --task NAME
 evaluate --base-url nonsense --model-name m --tables % --test-data @good.jsonl | --base-url: `nonsense` is no address
 evaluate --base-url https://a.example/v1 --model-name m --tables % --test-data @good.jsonl | would send every narrative to a
-data convert --from codiesp --input @none --output @o.jsonl | none: is no folder; unpack the corpus and name its folder
 data convert --from mimic --input @folder --output @o.jsonl | argument --from: invalid choice: 'mimic'
 evaluate --base-url http://example.org/v1 --model-name m --test-data @good.jsonl --tables % | add --send-narratives if you may
 evaluate --model @folder --tables % --test-data @good.jsonl | folder: no trained model here; run `make repro`

@@ -68,9 +68,9 @@ def test_one_thing_has_one_name() -> None:
             assert "--json" in options, name
         if any(isinstance(action.default, str) and action.default == "data/codes" for action in leaf._actions):
             assert "--tables" in options, name
-    # one of two, or a name; a file, or the folder of a corpus
-    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode", "--input"}
-    assert names["--date"] == {"YYYY-MM-DD"} and names["--output"] == {"FILE"} and names["--type"] == {None}
+    # one of two, or a name; a file, or a folder: of a corpus, of an export
+    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode", "--input", "--output"}
+    assert names["--date"] == {"YYYY-MM-DD"} and names["--output"] == {"FILE", "DIR"} and names["--type"] == {None}
 
 
 @pytest.mark.parametrize(

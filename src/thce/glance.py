@@ -38,6 +38,8 @@ COMMANDS: tuple[tuple[str, str, str, str | None], ...] = (
     ("", "data generate, check", "notes by a large model; is a file sound", TABLES),
     ("change", "profile, params", "another profile; what a parameter means", None),
     ("", "experiments", "what each changed, and what came out", None),
+    ("train", "train STAGE --dry-run", "what a stage would need; dvc repro trains", TABLES),
+    ("", "export MODEL --output DIR", "a trained model as a folder for anyone", MODEL),
     ("mend", "doctor, relock", "is all fit; the lock after a comment", None),
     ("", "completion", "the Tab key, for bash and zsh", None),
 )
