@@ -83,6 +83,8 @@ def _code(args: argparse.Namespace) -> int:
     day = records.parse_day(args.date) if args.date else None
     if args.text is not None and not args.text.strip():
         raise UserError("narrative", "is empty")
+    if args.text is not None and not records.encodable(args.text):
+        raise UserError("narrative", "is not UTF-8")
     jobs = records.read_jobs(args.input, args.type, day) if args.input else iter(())
     jobs = chain(list(islice(jobs, 1)), jobs)  # a file that is missing or of another kind is said before anything is written
     for folder, file in ((args.model, "config.json"), (args.coder, "coder.json")):

@@ -33,12 +33,17 @@ class Coding:
         import torch
 
         torch.set_num_threads(1)  # the cluster counts one processor per worker
-        self.worker = Worker(setup)
+        self.worker: Worker | None = None
+        try:
+            self.worker = Worker(setup)
+        except UserError as error:  # raised here it would drown in Ray's own words
+            self.fault = str(error)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Chunks (`jobs`, pickled) -> their rows (`rows`, JSON)."""
-        found = [json.dumps(self.worker.rows(pickle.loads(jobs))).encode() for jobs in batch["jobs"]]
-        return {"rows": np.array(found, dtype=object)}
+        """Chunks (`jobs`, pickled) -> their rows (`rows`, JSON), or what keeps this worker from coding, as a text."""
+        worker = self.worker
+        found = [self.fault if worker is None else worker.rows(pickle.loads(jobs)) for jobs in batch["jobs"]]
+        return {"rows": np.array([json.dumps(one).encode() for one in found], dtype=object)}
 
 
 def run(jobs: Iterator[Job], setup: Setup, workers: int, size: int) -> Iterator[tuple[list[Job], list[dict[str, Any]]]]:
@@ -71,10 +76,13 @@ def run(jobs: Iterator[Job], setup: Setup, workers: int, size: int) -> Iterator[
         )
     try:
         for chunk, row in zip(chunks, coded.iter_rows(), strict=True):
-            yield chunk, json.loads(row["rows"])
-    except (ray.exceptions.RayError, UserError) as error:
+            found = json.loads(row["rows"])
+            if isinstance(found, str):
+                raise UserError(NAME, found, "every machine needs the same files")
+            yield chunk, found
+    except ray.exceptions.RayError as error:
         said = str(error).strip().splitlines()[-1]
-        raise UserError(NAME, f"a worker failed ({said})", "see that every machine has the same files") from None
+        raise UserError(NAME, f"a worker was lost ({said})", "--resume goes on") from None
 
 
 def _connect(workers: int) -> Any:
@@ -86,9 +94,9 @@ def _connect(workers: int) -> Any:
         import ray.data
     except ImportError:
         raise UserError(NAME, "Ray is not installed", "pip install -c constraints.txt -e '.[ray]'") from None
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     if not ray.is_initialized():
-        ray.init(logging_level=logging.WARNING, log_to_driver=False, include_dashboard=False)
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
     there = int(ray.cluster_resources().get("CPU", 0))
     if there < workers:
         raise UserError("--workers", f"{workers} are more than the {there} processors of the cluster", "ask for fewer")
