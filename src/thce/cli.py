@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print; it is only said differently where argparse names Python's types."""
-        message = re.sub(r"invalid (?:int|positive|natural) value: '(.*)'", r"must be a whole number, not `\1`", message)
+        message = re.sub(r"invalid (?:int|_?positive|natural) value: '(.*)'", r"must be a whole number, not `\1`", message)
         message = re.sub(r"invalid \w+ value: '(.*)'", r"must be a number, not `\1`", message)
         raise UserError(self.prog, message, f"`{self.prog} --help` has examples")
 

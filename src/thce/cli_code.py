@@ -20,6 +20,7 @@ _EPILOG = """examples
   thce code "Patient presents with acute bronchitis with cough and fever."
   thce code --input notes.jsonl --output coded.jsonl --workers 2
   thce code --input notes.csv --output coded.jsonl --resume --audit
+  thce code --input notes.jsonl --output coded.jsonl --engine ray --workers 16
   cut -f2 notes.tsv | thce code --input - --no-think
 
 input      .jsonl, .csv or .parquet with `narrative` and, if wanted, `id`, `code_type`, `date`; .txt with one narrative
@@ -57,6 +58,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--workers", type=positive, default=1, metavar="N", help="processes, each with its own model (default: 1)"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="what runs the workers: processes of this machine (default), or a Ray cluster",
+    )
     parser.add_argument("--model", "--model-path", default="models/stage3", metavar="FOLDER", help="the trained model")
     parser.add_argument(
         "--coder", "--coder-path", default="models/coder", metavar="FOLDER", help="lexical prior and calibration"
@@ -76,6 +83,8 @@ def _code(args: argparse.Namespace) -> int:
     day = records.parse_day(args.date) if args.date else None
     if args.text is not None and not args.text.strip():
         raise UserError("narrative", "is empty")
+    if args.text is not None and not records.encodable(args.text):
+        raise UserError("narrative", "is not UTF-8")
     jobs = records.read_jobs(args.input, args.type, day) if args.input else iter(())
     jobs = chain(list(islice(jobs, 1)), jobs)  # a file that is missing or of another kind is said before anything is written
     for folder, file in ((args.model, "config.json"), (args.coder, "coder.json")):
@@ -86,6 +95,9 @@ def _code(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
     from thce.coder import run
 
+    engine = run.run
+    if args.engine == "ray":
+        from thce.coder.engine import run as engine
     setup = run.Setup(args.model, args.coder, args.codes, False if args.no_think else None, args.audit)
     if args.text is not None:
         import torch
@@ -110,7 +122,8 @@ def _code(args: argparse.Namespace) -> int:
         return 0
     jobs = records.skip_done(jobs, output.done, f"{args.output}.part")
     bad = 0
-    for _, rows in _with_progress(run.run(jobs, setup, args.workers, _chunk_size(args.coder)), len(output.done)):
+    coded = engine(jobs, setup, args.workers, _chunk_size(args.coder))
+    for _, rows in _with_progress(coded, len(output.done)):
         faults = [row for row in rows if row["status"] == "error"]
         if faults and args.strict:
             output.write(rows[: rows.index(faults[0])])
