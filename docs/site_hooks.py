@@ -26,6 +26,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             LOG.warning("%s links to %s, which is not there", page.file.src_uri, found[2])
         name = target.relative_to(ROOT).as_posix() if target.is_relative_to(ROOT) else found[2]
         label = found[1].strip("`")
-        return f"`{name}`" if label == name else f"{found[1]} (`{name}`)"
+        return f"`{name}`" if label in name else f"{found[1]} (`{name}`)"
 
     return _LINK.sub(outside, markdown)

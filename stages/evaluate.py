@@ -56,7 +56,7 @@ def main() -> None:
     asked = some(settings.system_rows)
     fused = running.constrained(whole, asked, "system", "fused", reasons)
     written["system"] = fused + running.retriever(whole, asked, "retriever")
-    if reasons:
+    if reasons and whole.options.reason_first:  # else the answers are the same
         written["system"] += running.constrained(whole, some(settings.think_rows), "system", "direct", False)
     dials = influence.Dials(settings.influence_rows, seed, settings.resamples)
     influences = influence.influence(tests, whole, model, reasons, dials)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import served_model
 import shared
 import smoke
 from hypothesis import settings
@@ -29,15 +30,12 @@ settings.register_profile("tests", deadline=None, derandomize=True)
 settings.load_profile("tests")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file go to one worker. First come those that start or await a whole run of the pipeline."""
+    """First come the files that start or await a whole run of the pipeline: one for each of two workers."""
     fixtures: dict[Path, set[str]] = {}
     for item in items:
         fixtures.setdefault(item.path, set()).update(getattr(item, "fixturenames", ()))
     items.sort(key=lambda item: 0 if "smoke_again" in fixtures[item.path] else 1 if "smoke_run" in fixtures[item.path] else 2)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +49,13 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts in the repository root, as the stages do."""
     monkeypatch.chdir(ROOT)
     yield
+
+
+@pytest.fixture(scope="session")
+def served_url() -> Iterator[str]:
+    """The address of a running `transformers serve`; tests with it need `served_model.skip_without`."""
+    with served_model.serve() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

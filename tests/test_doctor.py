@@ -187,9 +187,14 @@ def test_mending_takes_away_what_is_damaged_and_nothing_else(project: Path) -> N
     (project / "dvc.lock").write_bytes(lock[:-80])
     (project / ".dvc" / "tmp" / "rwlock").write_bytes(b"")
     assert "fail" in state_of(project)["pipeline"]["state"]
+    memory = next(path for path in (project / ".dvc" / "cache" / "runs").glob("*/*/*"))
+    empty, torn = memory.parent.with_name("0" * 64), memory.with_name(".x.tmp")
+    empty.mkdir()
+    torn.write_bytes(memory.read_bytes()[:40])
 
     printed = call(project, "thce", "doctor", "--mend", code=1)
-    assert printed.count("mended") == 3
+    assert printed.count("mended") == 5
+    assert memory.exists() and not empty.exists() and not torn.exists()
     assert not broken.exists() and (project / "dvc.lock").read_bytes() == lock
     call(project, "dvc", "repro")
     assert (project / "one.txt").read_text() == "8\n" and "up to date" in call(project, "dvc", "status")

@@ -62,12 +62,12 @@ def learned_by_heart(asked: list[Task], folder: Path) -> None:
     words.save_pretrained(folder)
 
 
-def test_a_real_server_writes_records_that_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_server_writes_records_that_hold(served_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     served_model.no_key_no_proxy(monkeypatch)
     asked = list(tasks(2, 2, 17, book()))
     model = tmp_path / "model"
     learned_by_heart(asked, model)
-    to = endpoint(served_model.url(), str(model), temperature=0.0, workers=1, timeout=60.0, attempts=3, max_tokens=300)
+    to = endpoint(served_url, str(model), temperature=0.0, workers=1, timeout=60.0, attempts=3, max_tokens=300)
     result = generate(asked, to, Rules(book(), "Think, then give the billing codes."), tmp_path / "out.jsonl")
     assert result["failed"] == {} and result["reasons"] == {}
     assert result["accepted"] == 2

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import coder_models
 import pytest
+import shared
 from codes_tables import book
 from evaluation_rows import item
 
-from thce.coder.coder import CodedItem, Options, Prediction
+from thce.coder.coder import Options
 from thce.coder.evidence import Evidence
+from thce.coder.prediction import CodedItem, Prediction
 from thce.evaluation import influence, running
 from thce.evaluation.data import NO_CODE
 
@@ -27,15 +28,17 @@ ITEMS = [
 DIALS = influence.Dials(16, 1, 100)
 
 
-@cache
 def taught_to_follow(what: str) -> Path:
     """The taught model, taught further on foreign traces: the answer is that of the `trace` or that of the `narrative`."""
+    return shared.once(f"follows_{what}", lambda folder: teach_to_follow(what, folder))
+
+
+def teach_to_follow(what: str, folder: Path) -> None:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     from thce.answers import format_answer, format_completion
     from thce.modeling import chat
 
-    folder = coder_models._temporary()
     shutil.copytree(coder_models.taught(), folder, dirs_exist_ok=True)
     words, model = AutoTokenizer.from_pretrained(folder), LlamaForCausalLM.from_pretrained(folder)
     close = words.convert_tokens_to_ids("</think>")
@@ -53,7 +56,6 @@ def taught_to_follow(what: str) -> Path:
                 encoded.append(row)
     coder_models._teach(model, encoded, 50)
     model.save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("what", ["trace", "narrative"])

@@ -122,11 +122,11 @@ def test_the_command(run: Run, server: Server, tmp_path: Path) -> None:
     assert read_json(tmp_path / "r.json")["name"] == "tiny" and len(list(read_jsonl(tmp_path / "p.jsonl"))) == 3
     assert server.requests[0]["messages"][0]["content"] == remote.instructions(book())
     server.script.extend([400, 400, line(J)])
-    code, out, err = run(*words, "--system", "Code it.", "--max-new-tokens", 50)
+    code, out, err = run(*words, "--system-prompt", "Code it.", "--max-new-tokens", 50)
     assert code == 1 and "2 rows got no answer: HTTP 400" in err and "2 of 3 rows have no prediction" in err
     assert server.requests[-1]["max_tokens"] == 50 and server.requests[-1]["messages"][0]["content"] == "Code it."
     server.script.append(401)
-    code, _, err = run(*words, "--system", "Other.")
+    code, _, err = run(*words, "--system-prompt", "Other.")
     assert code == 2 and "THCE_API_KEY" in err
 
 
@@ -147,7 +147,7 @@ def test_wrong_use_is_said_before_anything_is_sent(run: Run, words: tuple[str, .
 
 
 @served_model.skip_without
-def test_behind_a_server_our_model_answers_as_in_this_process(run: Run, tmp_path: Path) -> None:
+def test_behind_a_server_our_model_answers_as_in_this_process(served_url: str, run: Run, tmp_path: Path) -> None:
     test = tmp_path / "test_mine.jsonl"
     rows = [("Assessment: chest cold.", J), ("Seen for type 2 diabetes.", E), ("Dx hypertension.", H), ("Dx nothing new.", "")]
     rows += [("Dx chest cold. Dx hypertension.", f"{J}, {H}")]
@@ -161,7 +161,7 @@ def test_behind_a_server_our_model_answers_as_in_this_process(run: Run, tmp_path
     model = coder_models.taught()
     code, ours, _ = run("--model-path", model, "--mode", "free", "--predictions", here, *words)
     assert code == 0
-    server = ("--base-url", served_model.url(), "--model-name", model, "--system", coder_models.THINK, "--workers", 1)
+    server = ("--base-url", served_url, "--model-name", model, "--system-prompt", coder_models.THINK, "--workers", 1)
     code, theirs, _ = run(*server, "--predictions", there, *words)
     assert code == 0
     texts = [[row["text"] for row in read_jsonl(path)] for path in (here, there)]

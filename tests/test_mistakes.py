@@ -66,6 +66,11 @@ MISTAKES = """
 cod x                                          | thce: `cod` is no command; did you mean `thce code`?
 --jsno                                         | thce: does not know `--jsno`; an option stands behind its command
 params                                         | thce params: the following arguments are required: ACTION
+train stage1                                   | thce train: only plans; add --dry-run, or train: thce profile use default
+train stage9 --dry-run                         | argument stage: invalid choice: 'stage9'
+train stage1 --dry-run --threads 0             | --threads: must be at least 1, not 0
+train stage1 --dry-run --profile @none.yaml    | none.yaml
+export @none --output @o                       | none
 doctor --fix                                   | thce doctor: does not know `--fix`
 completion fish                                | invalid choice: 'fish'
 code                                           | thce code: give one narrative or --input; for example: thce code "acute br
@@ -81,11 +86,11 @@ code --input @none.jsonl --output @o.jsonl     | none.jsonl: no such file
 code --input @notes.docx                       | notes.docx: unknown kind of file; use .jsonl, .csv, .parquet, .txt
 code --input @notes.parquet                    | notes.parquet: not a parquet file
 code --input @nocolumn.csv                     | nocolumn.csv:1: no column `narrative`; name the columns in the first line
-codes check                                    | thce codes check: no codes given
-codes check --file @none.txt                   | none.txt: no such file
-codes check --file @latin.txt                  | latin.txt: is not UTF-8 (byte 3); save it as UTF-8
-codes check --file @folder                     | folder: is a folder, not a file
-codes check I10 --file @good.jsonl             | codes and --file at once
+codes check --tables %                         | thce codes check: no codes given
+codes check --file @none.txt --tables %        | none.txt: no such file
+codes check --file @latin.txt --tables %       | latin.txt: is not UTF-8 (byte 3); save it as UTF-8
+codes check --file @folder --tables %          | folder: is a folder, not a file
+codes check I10 --file @good.jsonl --tables %  | codes and --file at once
 codes check I10 --date soon                    | --date: `soon` is not a day; write YYYY-MM-DD
 codes check I10 --tables @folder               | folder: no code tables; run `dvc repro codes` to build them
 codes check I10 --jsno                         | thce codes check: does not know `--jsno`; did you mean `--json`?
@@ -121,6 +126,9 @@ data collect --config @text.yaml --output-dir @out | text.yaml: holds no keys
 data collect --config @kind.yaml --output-dir @out | kind.yaml: sources[0]: source: `rwos` is no kind of source; use rows
 data collect --config @key.yaml --output-dir @out  | key.yaml: sources[0]: paht: unknown key; did you mean `path`?
 data collect --config @source.yaml --output-dir @out --tables % | none.jsonl: no such file
+data convert --from codiesp --input @none --output @o.jsonl --tables % | none: is no folder; unpack the corpus
+data convert --from codiesp --input @folder --output @o.jsonl --tables % | folder: is no CodiEsp layout; name the folder
+data convert --from aci-bench --input @folder --output @o.jsonl --tables % | folder: holds no notes of ACI-Bench; it needs a CSV
 data preprocess @none.jsonl --output @o.jsonl  | none.jsonl: no such file
 data preprocess @bad.jsonl --output @o.jsonl   | bad.jsonl:2: not valid JSON (Expecting property name
 data preprocess @list.jsonl --output @o.jsonl  | list.jsonl:1: is a list, not an object
@@ -140,7 +148,12 @@ data check @none.jsonl --tables %              | none.jsonl: no such file
 data check @folder --tables %                  | folder: cannot be read (Is a directory)
 data check @good.jsonl --near 2                | argument --near: must be above 0 and at most 1
 data check @good.jsonl --tables % --against @none.jsonl | none.jsonl: no such file
-evaluate --test-data @good.jsonl               | the following arguments are required: --model/--model-path
+evaluate --test-data @good.jsonl               | thce evaluate: needs one model; give --model FOLDER, or --base-url URL
+evaluate --model @folder --tables %            | thce evaluate: needs one source of rows; give --test-data FILE, or --task NAME
+evaluate --base-url nonsense --model-name m --tables % --test-data @good.jsonl | --base-url: `nonsense` is no address
+evaluate --base-url https://a.example/v1 --model-name m --tables % --test-data @good.jsonl | would send every narrative to a
+data convert --from mimic --input @folder --output @o.jsonl | argument --from: invalid choice: 'mimic'
+evaluate --base-url http://example.org/v1 --model-name m --test-data @good.jsonl --tables % | add --send-narratives if you may
 evaluate --model @folder --tables % --test-data @good.jsonl | folder: no trained model here; run `make repro`
 evaluate --model @folder --tables % --test-data @good.jsonl --rows -1 | argument --rows: must be at least 0
 metrics --predictions @none.jsonl --ground-truth @good.jsonl | none.jsonl: no such file

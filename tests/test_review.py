@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -190,6 +194,34 @@ def test_codes_are_found_by_words_and_by_their_number(service: Service) -> None:
     assert service.ask("search", {"words": "e11.22"})[0]["code"] == "E11.22"
     assert service.ask("search", {"words": "walker", "code_type": "HCPCS"})[0]["code_type"] == "HCPCS"
     assert service.ask("search", {"words": "xyzzyq"}) == []
+
+
+def test_the_command_serves_answers_there_are_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    """No model: the answers come from a file, and a typed note is refused."""
+    (tmp_path / "notes.jsonl").write_text('{"id": "7", "narrative": "Dx chest cold."}\n', encoding="utf-8")
+    chosen = {"code_type": "ICD10", "code": "J20.9"}
+    code = chosen | {"description": "Acute bronchitis, unspecified", "confidence": 0.9, "evidence": []}
+    row = {"id": "7", "status": "coded", "confidence": 0.9, "codes": [code], "reasoning": None}
+    row |= {"alternatives": [], "findings": []}
+    (tmp_path / "coded.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    words = ["--input", "notes.jsonl", "--predictions", "coded.jsonl", "--output", "out.jsonl", "--port", "0"]
+    command = [sys.executable, "-m", "thce", "review", *words, "--model", "none", "--tables", str(folder())]
+    source = str(Path(__file__).resolve().parent.parent / "src")
+    environment = {**os.environ, "PYTHONPATH": source}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout and process.stderr
+        url = process.stdout.readline().strip()
+        assert "1 notes; decisions go to out.jsonl" in process.stdout.readline()
+        with httpx2.Client(base_url=f"{url}api/", trust_env=False, timeout=60) as client:
+            note = client.get("notes/0").json()
+            assert note["answer"]["codes"][0]["code"] == "J20.9" and client.get("notes").json()["coder"] is False
+            assert client.post("notes", json={"narrative": "x"}).status_code == 400
+            assert client.post("notes/0", json={"verdict": "accepted", "codes": [chosen]}).status_code == 200
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 0 and "stopped; decisions are in out.jsonl" in said and "Traceback" not in said
+    assert [row["verdict"] for row in read_jsonl(tmp_path / "out.jsonl")] == ["accepted"]
 
 
 def test_wrong_use_is_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import json
 import re
@@ -67,8 +68,9 @@ def test_one_thing_has_one_name() -> None:
             assert "--json" in options, name
         if any(isinstance(action.default, str) and action.default == "data/codes" for action in leaf._actions):
             assert "--tables" in options, name
-    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode"}  # one of two, or a name
-    assert names["--date"] == {"YYYY-MM-DD"} and names["--output"] == {"FILE"} and names["--type"] == {None}
+    # one of two, or a name; a file, or a folder: of a corpus, of an export
+    assert {option for option, kinds in names.items() if len(kinds) > 1} <= {"--model", "--mode", "--input", "--output"}
+    assert names["--date"] == {"YYYY-MM-DD"} and names["--output"] == {"FILE", "DIR"} and names["--type"] == {None}
 
 
 @pytest.mark.parametrize(
@@ -191,6 +193,13 @@ def test_the_state_of_a_checkout(project: Path, tmp_path_factory: pytest.TempPat
     (project / "models/coder/coder.json").unlink()
     state = glance.look(project)
     assert state.kind == "new" and any("smoke" in line for line in glance.lines(state, True))
+
+
+def test_a_checkout_that_is_not_set_up(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "dvc" else found(name))
+    state = glance.look(project)
+    assert state.kind == "bare" and state.next[0] == "make setup"
 
 
 def test_the_hash_of_a_folder_is_dvcs() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import chdir
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def locked(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stale(folder: Path) -> dict[str, set[str]]:
     """Stage -> the keys of params.yaml that make it stale, as `dvc status` says, asked without starting it."""
     found: dict[str, set[str]] = {}
-    with Repo(str(folder)) as repo:
+    with chdir(folder), Repo() as repo:
         status = repo.status()
     for stage, entries in status.items():
         for entry in entries:

@@ -21,6 +21,8 @@ COMMANDS = {
     "show": "thce.cli_view",
     "codes": "thce.cli_codes",
     "data": "thce.cli_data",
+    "train": "thce.cli_train",
+    "export": "thce.cli_export",
     "evaluate": "thce.cli_evaluate",
     "metrics": "thce.cli_evaluation",
     "baseline": "thce.cli_evaluation",
@@ -65,7 +67,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print; it is only said differently where argparse names Python's types."""
-        message = re.sub(r"invalid (?:int|positive|natural) value: '(.*)'", r"must be a whole number, not `\1`", message)
+        message = re.sub(r"invalid (?:int|_?positive|natural) value: '(.*)'", r"must be a whole number, not `\1`", message)
         message = re.sub(r"invalid \w+ value: '(.*)'", r"must be a number, not `\1`", message)
         raise UserError(self.prog, message, f"`{self.prog} --help` has examples")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thce.cli_evaluation import RESULT, command, finish, read, scope_only, scoped
+from thce.cli_numbers import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 TASKS = ("description-to-code", "title-variants")
 
 _EPILOG = f"""examples
-  thce evaluate --model-path models/stage3 --coder-path models/coder --test-data data/prepared/test_known.jsonl
-  thce evaluate --model-path models/stage2 --test-data my_notes.jsonl --mode free --output stage2.json --json
-  thce evaluate --model-path models/stage3 --coder-path models/coder --task title-variants --rows 50
+  thce evaluate --model models/stage3 --coder models/coder --test-data data/prepared/test_known.jsonl
+  thce evaluate --model models/stage2 --test-data my_notes.jsonl --mode free --output stage2.json --json
+  thce evaluate --model models/stage3 --coder models/coder --task title-variants --rows 50
   thce evaluate --base-url http://localhost:8000/v1 --model-name NAME --test-data my_notes.jsonl
 
 test data  any file in the project's formats: messages with `_metadata`, or rows with `id`, `narrative` and `codes`. Gold codes
@@ -45,37 +46,34 @@ def add_parser(subparsers: Any) -> None:
     server.add_argument("--base-url", metavar="URL", help="address of the server, up to and with /v1")
     server.add_argument("--model-name", metavar="NAME", help="the model's name at the server")
     server.add_argument("--send-narratives", action="store_true", help="the narratives may leave this machine")
-    server.add_argument("--system", metavar="TEXT", help="system prompt (default: explains task and answer format)")
-    server.add_argument("--temperature", type=float, default=0.0, help="sampling temperature (default: 0)")
+    server.add_argument(
+        "--system-prompt", dest="system", metavar="TEXT", help="(default: one that explains task and answer format)"
+    )
+    server.add_argument("--temperature", type=float, default=0.0, metavar="T", help="sampling temperature (default: 0)")
     server.add_argument(
         "--max-tokens-name",
         choices=("max_tokens", "max_completion_tokens"),
         default="max_tokens",
         help="what the server calls the limit (default: max_tokens)",
     )
-    server.add_argument("--workers", type=_positive, default=4, metavar="N", help="requests at once (default: 4)")
-    server.add_argument("--timeout", type=_seconds, default=120.0, metavar="S", help="seconds for one reply (default: 120)")
-    server.add_argument("--attempts", type=_positive, default=6, metavar="N", help="tries per request (default: 6)")
+    server.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
+    server.add_argument(
+        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
+    )
+    server.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
 
     rows = parser.add_argument_group("rows")
     rows.add_argument("--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+", help="test files")
     rows.add_argument("--task", choices=TASKS, help="instead of a file: a published task, made from the code tables")
     rows.add_argument(
-        "--rows", type=int, default=0, metavar="N", help="the first N rows of each file; of a task, N codes of each code system"
+        "--rows", type=natural, default=0, metavar="N", help="the first N rows of each file; of a task, N codes per code system"
     )
     rows.add_argument("--save-rows", metavar="FOLDER", help="write the rows of a task as test files too")
     scope_only(rows)
 
-    parser.add_argument("--max-new-tokens", type=_positive, default=200, metavar="N", help="longest reasoning or text")
+    parser.add_argument("--max-new-tokens", type=positive, default=200, metavar="N", help="longest reasoning or text")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions too (JSONL)")
     parser.add_argument("--output", metavar="FILE", help="result file (JSON)")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _seconds(text: str) -> float:
@@ -91,7 +89,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from thce.files import write_jsonl
 
     if bool(args.model_path) == bool(args.base_url):
-        raise UserError("thce evaluate", "needs one model", "give --model-path FOLDER, or --base-url URL and --model-name NAME")
+        raise UserError("thce evaluate", "needs one model", "give --model FOLDER, or --base-url URL and --model-name NAME")
     if bool(args.test_data) == bool(args.task):
         raise UserError("thce evaluate", "needs one source of rows", "give --test-data FILE, or --task NAME")
     book = open_book(args.codes)

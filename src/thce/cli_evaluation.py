@@ -115,8 +115,9 @@ def _choice(parser: argparse.ArgumentParser) -> None:
 def _metrics(args: argparse.Namespace) -> int:
     from thce.evaluation.data import matched
 
-    items, scope = scoped(args, read(args.ground_truth))
+    given = read(args.ground_truth)
     name, predictions = _chosen(args)
+    items, scope = scoped(args, given)
     return finish(args, name, items, matched(items, predictions, name), scope)
 
 

@@ -1,8 +1,9 @@
 """What `dvc status` says, in words for somebody who has not read DVC's manual; and the mending of a damaged tree.
 
-Four things can be damaged in a way that `dvc repro` does not mend: objects of its cache (after a disk fault), dvc.lock and
-DVC's list of running commands (it writes neither in one go), and training checkpoints cut short by a power failure. `mend`
-takes away what is damaged, and `dvc repro` makes anew what is missing, with the same bytes.
+Five things can be damaged in a way that `dvc repro` does not mend: objects of its cache (after a disk fault), dvc.lock and
+DVC's list of running commands (it writes neither in one go), its memory of a run (a folder made before its file), and
+training checkpoints cut short by a power failure. `mend` takes away what is damaged, and `dvc repro` makes anew what is
+missing, with the same bytes.
 """
 
 from __future__ import annotations
@@ -142,6 +143,19 @@ def broken_objects(cache: Path) -> list[Path]:
     return found
 
 
+def unfinished_memories(cache: Path) -> list[Path]:
+    """What a killed `dvc` left of its memory of a run: files with a temporary name, and folders with no other file.
+
+    At an empty folder every later run of that stage stops with `join() argument must be str`.
+    """
+    found: list[Path] = []
+    for folder in sorted((cache / "runs").glob("*/*")):
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        torn = [path for path in entries if not re.fullmatch(r"[0-9a-f]{64}", path.name)]
+        found += [folder] if torn == entries else torn
+    return found
+
+
 def broken_checkpoints(folder: Path) -> list[Path]:
     """Checkpoints with a file that was cut short, whatever their marker says."""
     return [
@@ -186,7 +200,11 @@ def mend() -> list[str]:
     if broken := broken_list():
         RUNNING.unlink()
         done.append(f"{RUNNING}: was not whole, removed")
-    for path in broken_objects(cache()):
+    folder = cache()
+    for path in unfinished_memories(folder):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        done.append(f"{path}: unfinished memory of a run, removed")
+    for path in broken_objects(folder):
         path.chmod(0o644)
         path.unlink()
         done.append(f"{path}: damaged object of the cache, removed")

@@ -34,10 +34,12 @@ COMMANDS: tuple[tuple[str, str, str, str | None], ...] = (
     ("", "compare, analyze", "results row by row; wrong answers by kind", TABLES),
     ("codes", "codes check, explain, search", "is it a code, where it stands, which one fits", TABLES),
     ("", "codes edits, import, diff", "a claim; official files; a new release", TABLES),
-    ("data", "data collect, preprocess", "your own notes", TABLES),
+    ("data", "data collect, preprocess, convert", "your own notes; public corpora", TABLES),
     ("", "data generate, check", "notes by a large model; is a file sound", TABLES),
     ("change", "profile, params", "another profile; what a parameter means", None),
     ("", "experiments", "what each changed, and what came out", None),
+    ("train", "train STAGE --dry-run", "what a stage would need; dvc repro trains", TABLES),
+    ("", "export MODEL --output DIR", "a trained model as a folder for anyone", MODEL),
     ("mend", "doctor, relock", "is all fit; the lock after a comment", None),
     ("", "completion", "the Tab key, for bash and zsh", None),
 )

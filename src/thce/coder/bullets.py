@@ -7,10 +7,10 @@ verdict then says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from thce.answers import NONE_ANSWER, format_answer, format_completion
+from thce.coder.evidence import CLAUSE
 from thce.coder.script import Script, Step
 from thce.reasoning import grammar
 from thce.reasoning.build import decisions, none_quotes, one_line, place
@@ -20,7 +20,6 @@ from thce.reasoning.verify import SUPPORTED, verify
 
 Pair = tuple[str, str]
 
-CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
 _PLACES = 6
 _CLAUSES = 8
 

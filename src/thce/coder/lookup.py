@@ -75,7 +75,7 @@ class LookUp:
             entry = book.find(*pair)
             # "without" in a title denies something else: "no gallstones" denies "gallstones without obstruction" too
             title = entry.title.lower().replace("without", "") if entry else ""
-            reasons = [words.denial(rest, start, end)]
+            reasons = words.denials(rest, start, end)
             if pair[0] == "ICD10":
                 reasons.append(words.opens_with_denial(text[start:end]))
             denied = any(reason and not allows(title, reason) for reason in reasons)

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from thce.answers import Code, format_completion
-from thce.coder.coder import Coder, Prediction
+from thce.coder.coder import Coder
 from thce.coder.decode import ANSWER_ROOM
+from thce.coder.prediction import Prediction
 from thce.evaluation.data import NO_CODE, Item, capped
 from thce.evaluation.intervals import mean_interval
 from thce.reasoning import grammar

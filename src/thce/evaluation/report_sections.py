@@ -299,7 +299,7 @@ def _material(stages: Mapping[str, Mapping[str, Any]]) -> str:
             f"{percent(pairs['samples_good'])} had no fault."
         )
     fitted = stages.get("calibrate", {})
-    for mode, name in (("think", "with reasoning"), ("direct", "without reasoning")):
+    for mode, name in (("think", "when it reasons first"), ("direct", "when it decides first")):
         if mode in fitted:
             weights = ", ".join(f"{source} {weight:.2f}" for source, weight in sorted(fitted[mode]["weights"].items()))
             lines.append(f"Weights of the whole system {name}, fitted on {fitted[mode]['rows']} validation rows: {weights}.")
