@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 TEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test unit pipeline lint lock smoke reproduce recover faults long setup clean
+.PHONY: repro test unit pipeline lint lock smoke reproduce recover faults long docs dist setup clean
 
 repro: $(READY)
 	dvc repro
@@ -51,6 +51,16 @@ faults: $(READY)
 long: $(READY)
 	pytest -m long
 
+# The documentation as a site in site/; a broken link stops it. Nothing in it is fetched from another host.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	@echo 'site/index.html is there; for the search too: python -m http.server --directory site --bind 127.0.0.1'
+
+# Wheel and sdist in dist/, built with the pinned setuptools of this environment.
+dist: $(READY)
+	python -m build --no-isolation --outdir dist
+
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
@@ -60,4 +70,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .checkpoints
+	rm -rf $(VENV) .checkpoints site dist

@@ -1,16 +1,20 @@
 """How fast the coder is, beside the library's own ways of doing the same with the same model, inputs and run.
 
     python benchmarks/coder.py                       # models/stage3 on data/prepared/test_known.jsonl
-    python benchmarks/coder.py --rows 64 --threads 1 --json
+    python benchmarks/coder.py --rows 96 --rounds 3 --threads 1 --json
 
 Compared, with and without reasoning, one note at a time and 32 at once:
 
-    coder       constrained decoding over the code tree: probabilities of all codes, forced text appended in one pass
-    generate    the library's `generate`, greedy, unconstrained
-    prefix fn   `generate` with `prefix_allowed_tokens_fn` over the same code lines
+    coder             the whole system: look-up, prior and model decide, then the reasoning is written for the answer
+    model alone       the model under the code table; it reasons before it answers, as `generate` does
+    generate          the library's `generate`, greedy, nothing held
+    prefix fn         `generate` with `prefix_allowed_tokens_fn` over the same code lines
+    llguidance        `generate` with a grammar of the same code lines (pip install -c constraints.txt -e '.[bench]')
 
-Rounds are interleaved and the best of each is shown, so that a busy machine disturbs all alike. Memory is the peak of a
-process that runs nothing else; start-up is a whole `thce code` process for one note.
+Every way runs in a process of its own, so that its peak memory is its own; with `--rounds` above 1 the ways take turns and
+the best of each counts, so that a busy machine disturbs all alike. One by one, the library's ways get fewer narratives
+(`--alone`): they need seconds for each. Start-up is a whole `thce code` process for one note. At the end: the tree over
+every billable ICD-10-CM code.
 """
 
 from __future__ import annotations
@@ -22,15 +26,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-SYSTEMS = ("coder", "generate", "prefix fn")
-MAX_REASONING, MAX_LINE = 160, 48
+OURS = ("coder", "model alone")
+SYSTEMS = (*OURS, "generate", "prefix fn", "llguidance")
+BATCH = 32
+CASES = [(think, batch) for think in (True, False) for batch in (BATCH, 1)]
+"""With reasoning or not, and how many narratives at once."""
 
 
 def narratives(path: str, rows: int) -> list[str]:
@@ -39,100 +48,52 @@ def narratives(path: str, rows: int) -> list[str]:
         return [json.loads(line)["messages"][1]["content"] for _, line in zip(range(rows), stream, strict=False)]
 
 
-class Library:
-    """The model as the library loads and runs it."""
+def runner(name: str, args: argparse.Namespace) -> Callable[[Sequence[str], bool, int], list[str]]:
+    """The function that codes narratives in one of the ways: (narratives, with reasoning, batch) -> completions."""
+    if name not in OURS:
+        from coder_rivals import Library
 
-    def __init__(self, folder: str, coder: Any) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        self.coder = coder
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
-        self.tree: dict[int, Any] = {}
-        codes = coder.codes()
-        for number in range(len(codes)):
-            node = self.tree
-            for token in codes.tokens(number):
-                node = node.setdefault(token, {})
-
-    def answer(self, texts: Sequence[str], think: bool, batch: int, constrained: bool) -> list[str]:
-        """Completions, batches sorted by length as the coder sorts them."""
-        prompts = [self.coder.prompt(text, think) for text in texts]
-        order = sorted(range(len(texts)), key=lambda i: len(prompts[i]))
-        found = [""] * len(texts)
-        for start in range(0, len(order), batch):
-            part = order[start : start + batch]
-            inputs = self.tokenizer.pad({"input_ids": [prompts[i] for i in part]}, return_tensors="pt")
-            width = inputs["input_ids"].shape[1]
-            allowed = self._allowed(width, think) if constrained else None
-            written = self.model.generate(
-                **inputs,
-                do_sample=False,
-                max_new_tokens=(MAX_REASONING if think else 0) + MAX_LINE,
-                eos_token_id=self.coder.decoder.stop,
-                pad_token_id=self.tokenizer.pad_token_id,
-                prefix_allowed_tokens_fn=allowed,
-            )
-            for i, row in zip(part, written[:, width:].tolist(), strict=True):
-                end = row.index(self.coder.decoder.stop) if self.coder.decoder.stop in row else len(row)
-                found[i] = self.coder.decoder.decode(row[:end])
-        return found
-
-    def _allowed(self, width: int, think: bool) -> Callable[[int, Any], list[int]]:
-        """Any token until the reasoning is closed, then the lines of the code tree."""
-        decoder = self.coder.decoder
-        every = list(range(len(self.tokenizer)))
-
-        def allowed(row: int, ids: Any) -> list[int]:
-            written = ids[width:].tolist()
-            if think:
-                if decoder.close not in written:
-                    return [decoder.close] if len(written) >= MAX_REASONING else every
-                written = written[written.index(decoder.close) + 1 :]
-                if not written:
-                    return [decoder.newline]
-                written = written[1:]
-            node = self.tree
-            for token in written:
-                if token == decoder.newline and not node:
-                    node = self.tree
-                elif token in node:
-                    node = node[token]
-                else:
-                    return [decoder.stop]
-            return list(node) or [decoder.stop, decoder.newline]
-
-        return allowed
-
-
-def load(model: str, coder_folder: str | None, codes: str) -> Any:
-    """Our coder; without a calibrated folder the model alone."""
-    from dataclasses import replace
-
-    from thce.coder.coder import Coder, Options
+        return Library(name, args.model, args.codes).answer
+    from thce.coder.coder import Coder
     from thce.codes.book import open as open_book
 
-    options = Options(max_reasoning=MAX_REASONING)
-    coder = Coder.load(model, open_book(codes), coder_folder, options=None if coder_folder else options)
-    coder.options = replace(coder.options, max_reasoning=MAX_REASONING)
-    return coder
+    coder = Coder.load(args.model, open_book(args.codes), args.coder if name == "coder" else None)
+
+    def ours(texts: Sequence[str], think: bool, batch: int) -> list[str]:
+        coder.decoder.batch_size = batch
+        step = len(texts) if batch > 1 else 1
+        return [one.text for i in range(0, len(texts), step) for one in coder.code(texts[i : i + step], think)]
+
+    return ours
 
 
-def runner(
-    name: str, coder: Any, library: Library | None, think: bool, batch: int
-) -> Callable[[Sequence[str]], list[str]]:
-    """The function that codes narratives in one of the ways."""
-    if name == "coder":
+def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
+    """One way in this process: seconds per note and valid share by case, load time and peak memory."""
+    import torch
 
-        def ours(texts: Sequence[str]) -> list[str]:
-            coder.decoder.batch_size = batch
-            step = len(texts) if batch > 1 else 1
-            return [one.text for i in range(0, len(texts), step) for one in coder.code(texts[i : i + step], think)]
+    from thce.codes.book import open as open_book
 
-        return ours
-    assert library is not None
-    return lambda texts: library.answer(texts, think, batch, name == "prefix fn")
+    torch.set_num_threads(args.threads)
+    texts = narratives(args.input, args.rows)
+    began = time.perf_counter()
+    run = runner(name, args)
+    found: dict[str, Any] = {"load_s": time.perf_counter() - began, "notes": {}, "seconds": {}, "valid": {}}
+    run(texts[:2], True, BATCH)  # warms up
+    for think, batch in CASES:
+        part = texts if batch > 1 else texts[: args.rows if name in OURS else args.alone]
+        began = time.perf_counter()
+        said = run(part, think, batch)
+        key = case_name(think, batch)
+        found["seconds"][key] = (time.perf_counter() - began) / len(part)
+        found["notes"][key] = len(part)
+        found["valid"][key] = valid_share(said, open_book(args.codes))
+    found["peak_mb"] = high_water()
+    return found
+
+
+def case_name(think: bool, batch: int) -> str:
+    """A case as a key of the result."""
+    return f"{'think' if think else 'direct'}, batch {batch}"
 
 
 def valid_share(texts: Sequence[str], book: Any) -> float:
@@ -155,10 +116,16 @@ def high_water() -> float:
     raise SystemExit("peak memory is read from /proc: run this on Linux")
 
 
-def peak(args: argparse.Namespace, name: str) -> float:
-    """Peak memory in MB of a process that answers 32 narratives in one way."""
-    command = [sys.executable, __file__, "--only", name, "--rows", "32", *_shared(args)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+def in_process(args: argparse.Namespace, name: str) -> dict[str, Any]:
+    """`measure` in a process of its own."""
+    command = [sys.executable, __file__, "--only", name]
+    for key in ("model", "coder", "codes", "input", "rows", "alone", "threads"):
+        command += [f"--{key}", str(getattr(args, key))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name}: failed, see above")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def startup(args: argparse.Namespace) -> float | None:
@@ -167,88 +134,97 @@ def startup(args: argparse.Namespace) -> float | None:
         return None
     command = [sys.executable, "-m", "thce", "code", "acute bronchitis with cough"]
     command += ["--model", args.model, "--coder", args.coder, "--codes", args.codes]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent / "src")}
     times = []
     for _ in range(2):
         began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, env=env)
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
         times.append(time.perf_counter() - began)
     return min(times)
 
 
-def _shared(args: argparse.Namespace) -> list[str]:
-    shared = ["--model", args.model, "--codes", args.codes, "--input", args.input, "--threads", str(args.threads)]
-    return [*shared, "--coder", args.coder]
+def whole_table(args: argparse.Namespace) -> dict[str, float]:
+    """The tree over every billable ICD-10-CM code, in the model's tokens: how long it takes, and its memory."""
+    from thce.coder import trie
+    from thce.coder.decode import read_tokenizer
+    from thce.codes.book import open as open_book
+
+    book = open_book(args.codes)
+    entries = [entry for code in book.table("ICD10") if (entry := book.find("ICD10", code)) and entry.billable]
+    tokenizer = read_tokenizer(args.model)
+    began = time.perf_counter()
+    codes = trie.CodeSet(entries, tokenizer)
+    whole = time.perf_counter() - began
+    began = time.perf_counter()
+    tree = trie.build(codes.spelled)
+    return {
+        "codes": len(entries),
+        "with_tokens_s": whole,
+        "tree_s": time.perf_counter() - began,
+        "tree_mb": tree.nbytes / 1e6,
+        "nodes": len(tree.token),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="models/stage3")
-    parser.add_argument("--coder", default="models/coder", help="calibrated coder; empty: the model alone")
+    parser.add_argument("--coder", default="models/coder", help="calibrated coder; empty: without it")
     parser.add_argument("--codes", default="data/codes")
     parser.add_argument("--input", default="data/prepared/test_known.jsonl")
-    parser.add_argument("--rows", type=int, default=96, help="narratives in the batches; a sixth of them one by one")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=32, help="narratives of a way")
+    parser.add_argument("--alone", type=int, default=4, help="narratives one by one of the library's ways")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, metavar="WAY")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", choices=SYSTEMS, help=argparse.SUPPRESS)
     args = parser.parse_args()
-
-    import torch
-
-    torch.set_num_threads(args.threads)
-    texts = narratives(args.input, args.rows)
-    coder = load(args.model, args.coder or None, args.codes)
     if args.only:
-        library = None if args.only == "coder" else Library(args.model, coder)
-        runner(args.only, coder, library, True, 32)(texts)
-        print(high_water())
+        print(json.dumps(measure(args.only, args)))
         return
-    library = Library(args.model, coder)
-    best: dict[tuple[str, bool, int], float] = {}
-    share: dict[tuple[str, bool, int], float] = {}
-    cases = [(name, think, batch) for think in (True, False) for batch in (32, 1) for name in SYSTEMS]
-    for turn in range(args.rounds + 1):
-        for case in cases:
-            name, think, batch = case
-            part = texts if batch > 1 else texts[: max(4, len(texts) // 6)]
-            run = runner(name, coder, library, think, batch)
-            began = time.perf_counter()
-            said = run(part if turn else part[:4])
-            if turn:  # the first turn only warms up
-                best[case] = min(best.get(case, float("inf")), (time.perf_counter() - began) / len(part))
-                share[case] = valid_share(said, coder.book)
-    result: dict[str, Any] = {
-        "rows": len(texts),
-        "threads": args.threads,
-        "seconds_per_note": {f"{n}, {'think' if t else 'direct'}, batch {b}": best[n, t, b] for n, t, b in cases},
-        "valid": {f"{n}, {'think' if t else 'direct'}": share[n, t, 32] for n, t, b in cases if b == 32},
-        "peak_mb": {name: peak(args, name) for name in SYSTEMS},
-        "startup_s": startup(args),
-    }
-    print(json.dumps(result, indent=2) if args.json else table(best, share, result))
+    names = [name for name in args.systems if name != "llguidance" or find_spec("llguidance")]
+    names = [name for name in names if name != "coder" or args.coder]
+    best: dict[str, dict[str, Any]] = {}
+    for _ in range(args.rounds):
+        for name in names:
+            found = in_process(args, name)
+            known = best.setdefault(name, found)
+            for key, seconds in found["seconds"].items():
+                known["seconds"][key] = min(known["seconds"][key], seconds)
+            known["load_s"] = min(known["load_s"], found["load_s"])
+    result: dict[str, Any] = {"threads": args.threads, "rounds": args.rounds, "systems": best}
+    result |= {"startup_s": startup(args), "whole_table": whole_table(args)}
+    print(json.dumps(result, indent=2) if args.json else table(result))
 
 
-def table(
-    best: dict[tuple[str, bool, int], float], share: dict[tuple[str, bool, int], float], result: dict[str, Any]
-) -> str:
+def table(result: dict[str, Any]) -> str:
     """The results as a Markdown table."""
+    systems = result["systems"]
+    base = systems.get("coder")
     lines = [
-        f"{result['rows']} narratives, {result['threads']} threads, best of the rounds",
+        f"{result['threads']} threads, best of {result['rounds']} round(s)",
         "",
-        "| | reasoning | notes/s, batch 32 | ms/note, batch 1 | valid answers | coder is faster, batch 32 | peak MB |",
-        "|---|---|---|---|---|---|---|",
+        "| | reasoning | notes/s, batch 32 | ms/note, batch 1 | valid answers | coder is faster by | load s | peak MB |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for think in (True, False):
-        for name in SYSTEMS:
-            many, one = best[name, think, 32], best[name, think, 1]
-            times = "" if name == "coder" else f"{many / best['coder', think, 32]:.1f} x"
+        many, one = case_name(think, BATCH), case_name(think, 1)
+        for name, found in systems.items():
+            seconds = found["seconds"]
+            times = f"{seconds[many] / base['seconds'][many]:.1f} x" if base and found is not base else ""
             lines.append(
-                f"| {name} | {'yes' if think else 'no'} | {1 / many:.1f} | {1000 * one:.0f} | "
-                f"{100 * share[name, think, 32]:.0f} % | {times} | {result['peak_mb'][name]:.0f} |"
+                f"| {name} | {'yes' if think else 'no'} | {1 / seconds[many]:.1f} (of {found['notes'][many]}) | "
+                f"{1000 * seconds[one]:.0f} (of {found['notes'][one]}) | {100 * found['valid'][many]:.0f} % | {times} | "
+                f"{found['load_s']:.1f} | {found['peak_mb']:.0f} |"
             )
     if result["startup_s"] is not None:
         lines += ["", f"`thce code` for one note, the whole process: {result['startup_s']:.1f} s"]
+    tree = result["whole_table"]
+    lines += [
+        "",
+        f"Tree over {tree['codes']:,} ICD-10-CM codes: {tree['with_tokens_s']:.2f} s with their tokens, {tree['tree_s']:.2f} s "
+        f"the tree alone; {tree['nodes']:,} nodes, {tree['tree_mb']:.1f} MB",
+    ]
     return "\n".join(lines)
 
 

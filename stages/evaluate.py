@@ -8,7 +8,7 @@ from thce import files, params
 from thce.codes.book import TABLES
 from thce.codes.book import open as open_book
 from thce.errors import UserError
-from thce.evaluation import baselines, leaks, running, score, summary, taxonomy
+from thce.evaluation import baselines, influence, leaks, running, score, summary, taxonomy
 from thce.evaluation.data import Item, Prediction, capped, read_items, read_predictions, to_prediction
 from thce.modeling import runtime
 from thce.seeds import derive
@@ -56,8 +56,10 @@ def main() -> None:
     asked = some(settings.system_rows)
     fused = running.constrained(whole, asked, "system", "fused", reasons)
     written["system"] = fused + running.retriever(whole, asked, "retriever")
-    if reasons:
+    if reasons and whole.options.reason_first:  # else the answers are the same
         written["system"] += running.constrained(whole, some(settings.think_rows), "system", "direct", False)
+    dials = influence.Dials(settings.influence_rows, seed, settings.resamples)
+    influences = influence.influence(tests, whole, model, reasons, dials)
 
     # 4 the numbers
     use = score.scoring(book, seed, settings.resamples, settings.bins, settings.precision)
@@ -84,6 +86,7 @@ def main() -> None:
         "review": {
             name: summary.review(*summary.answered(part, found["system", "fused"]), status) for name, part in tests.items()
         },
+        "influence": influences,
         "leaks": leaked | {"shuffled": leaks.shuffled(items, [one.answer for one in answers], seed)},
     }
 

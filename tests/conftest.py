@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import served_model
 import shared
 import smoke
 from hypothesis import settings
@@ -48,6 +49,13 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every test starts in the repository root, as the stages do."""
     monkeypatch.chdir(ROOT)
     yield
+
+
+@pytest.fixture(scope="session")
+def served_url() -> Iterator[str]:
+    """The address of a running `transformers serve`; tests with it need `served_model.skip_without`."""
+    with served_model.serve() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,22 @@ def completions() -> dict[str, Prediction]:
     return {one.id: written(one.id, texts[place % 3], new_tokens=9) for place, one in enumerate(items)}
 
 
+def influence() -> dict[str, Any]:
+    """Numbers of the three interventions, each another one."""
+    names = {
+        "deletion": ("fall", "changed", "other_fall", "other_changed", "beyond_other"),
+        "sufficiency": ("fall", "kept"),
+        "swap": ("trace", "narrative"),
+        "swap_without_code": ("trace", "narrative"),
+    }
+    values = iter(range(1, 12))
+    return {
+        kind: {name: {"value": (place := next(values)) / 16, "low": place / 32, "high": place / 14, "n": 40 + place}
+               for name in parts}
+        for kind, parts in names.items()
+    }  # fmt: skip
+
+
 def write(folder: Path) -> None:
     """All files of `metrics/` that the report needs, and those of two training stages."""
     found: dict[Any, Any] = {
@@ -94,6 +110,7 @@ def write(folder: Path) -> None:
             "review": {
                 name: summary.review(*summary.answered(part, found["system", "fused"]), status) for name, part in sets.items()
             },
+            "influence": {"known": influence()},
             "leaks": leaked | {"shuffled": leaks.shuffled(items, [one.answer for one in predictions], 1)},
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
@@ -13,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thce.answers import parse
-from thce.coder.coder import Coder, Options, Prediction
+from thce.coder import fusion
+from thce.coder.coder import Coder, Options
+from thce.coder.prediction import Prediction
 from thce.coder.windows import windows
 from thce.errors import UserError
+from thce.reasoning.verify import verify
 
 pytestmark = pytest.mark.unit
 
@@ -50,6 +54,36 @@ def test_without_reasoning_the_evidence_is_the_known_wording() -> None:
     assert names(found) == ["J20.9"] and found.reasoning is None
     (span,) = found.codes[0].evidence
     assert span.source == "wording" and span.text == "acute bronchitis"
+
+
+def test_reasoning_changes_no_answer_and_holds() -> None:
+    thought, direct = coder().code(NOTES), coder().code(NOTES, think=False)
+    assert [names(one) for one in thought] == [names(one) for one in direct]
+    for note, one in zip(NOTES, thought, strict=True):
+        assert verify(note, one.text, book()).faithful, one.text
+
+
+def test_without_prior_and_wordings_the_model_decides_and_still_gives_its_reasons() -> None:
+    alone = Coder.load(taught(), book(), calibrated())
+    alone.fusions = {mode: fusion.ALONE for mode in fusion.MODES}
+    alone.prior = alone.lookup = None
+    found = alone.code(NOTES)
+    assert [one.text for one in found] and all(one.reasoning for one in found)
+    for note, one in zip(NOTES, found, strict=True):
+        assert one.status == "review" or verify(note, one.text, book()).faithful
+
+
+def test_reasoning_first_is_the_models_own() -> None:
+    first = Coder.load(taught(), book(), calibrated())
+    first.options = replace(first.options, reason_first=True)
+    model = Coder.load(taught(), book(), options=first.options)
+    assert [one.reasoning for one in first.code(NOTES[:6])] == [one.reasoning for one in model.code(NOTES[:6])]
+    assert model.options.reason_first  # by itself a model has nothing else to decide with
+
+
+def test_a_denied_wording_is_no_evidence() -> None:
+    (found,) = coder().code(["Denies hypertension."], think=True)
+    assert "I10" not in names(found) or found.status == "review"
 
 
 def test_two_problems_two_codes_and_no_problem_none() -> None:

@@ -222,7 +222,7 @@ def test_a_killed_run_goes_on_where_it_stopped(server: Server, tmp_path: Path) -
         "17",
         "--workers",
         "2",
-        "--system",
+        "--system-prompt",
         SYSTEM,
         "--codes",
         str(folder()),
@@ -253,7 +253,7 @@ def test_a_killed_run_goes_on_where_it_stopped(server: Server, tmp_path: Path) -
 def test_ctrl_c_waits_for_what_is_paid_for(server: Server, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     arguments = ["data", "generate", "--stage", "1", "--count", "30", "--model", "tiny", "--base-url", server.url]
-    arguments += ["--output", str(output), "--workers", "2", "--system", SYSTEM, "--codes", str(folder())]
+    arguments += ["--output", str(output), "--workers", "2", "--system-prompt", SYSTEM, "--codes", str(folder())]
     server.delay = 1.0
     process = subprocess.Popen(
         [sys.executable, "-m", "thce", *arguments],

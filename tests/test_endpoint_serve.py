@@ -5,16 +5,10 @@ Skipped where the server's extra (`pip install "transformers[serving]"`) is not 
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import served_model
 from codes_tables import book
 from endpoint_server import good_reply
 
@@ -22,10 +16,7 @@ from thce.narratives.endpoint import endpoint
 from thce.narratives.endpoint_records import Rules, generate
 from thce.narratives.endpoint_tasks import Task, tasks
 
-MISSING = [name for name in ("fastapi", "uvicorn", "openai", "starlette") if find_spec(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"transformers[serving] is not installed ({', '.join(MISSING)})")
-
-SECONDS = 120  # until the server must be up: importing torch takes its time on a busy machine
+pytestmark = served_model.skip_without
 
 
 def learned_by_heart(asked: list[Task], folder: Path) -> None:
@@ -71,43 +62,12 @@ def learned_by_heart(asked: list[Task], folder: Path) -> None:
     words.save_pretrained(folder)
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, str, list[Task]]]:
+def test_a_real_server_writes_records_that_hold(served_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served_model.no_key_no_proxy(monkeypatch)
     asked = list(tasks(2, 2, 17, book()))
     model = tmp_path / "model"
     learned_by_heart(asked, model)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve", str(model)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    log = tmp_path / "serve.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, stdout=out, stderr=out, env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-        )
-    try:
-        deadline = time.monotonic() + SECONDS
-        while True:
-            if process.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"transformers serve did not start:\n{log.read_text()[-2000:]}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1", str(model), asked
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def test_a_real_server_writes_records_that_hold(
-    served: tuple[str, str, list[Task]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("THCE_API_KEY", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    url, model, asked = served
-    to = endpoint(url, model, temperature=0.0, workers=1, timeout=60.0, attempts=3, max_tokens=300)
+    to = endpoint(served_url, str(model), temperature=0.0, workers=1, timeout=60.0, attempts=3, max_tokens=300)
     result = generate(asked, to, Rules(book(), "Think, then give the billing codes."), tmp_path / "out.jsonl")
     assert result["failed"] == {} and result["reasons"] == {}
     assert result["accepted"] == 2

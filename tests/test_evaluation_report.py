@@ -94,6 +94,20 @@ def test_it_says_what_a_reader_looks_for(folder: Path) -> None:
         assert words in html
 
 
+def test_what_an_answer_hangs_on_is_shown_where_it_was_asked(folder: Path, tmp_path: Path) -> None:
+    sources = report.load(folder)
+    html = report.page(sources)
+    section = html[html.index('<section id="influence">') :].partition("</section>")[0]
+    shown = [value for kind in sources.evaluate["influence"]["known"].values() for value in kind.values()]
+    assert len(shown) == 11 and all(f">{charts.percent(value['value'])}<small>" in section for value in shown)
+    assert "known wording" in section and "unseen wording" not in section
+    sources.evaluate["influence"]["known"]["swap"]["trace"] = {"value": 0.0, "low": 0.0, "high": 0.0, "n": 0}
+    assert report.page(sources).count("&ndash;") == html.count("&ndash;") + 1  # no rows: no share
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    write_json(tmp_path / "evaluate.json", sources.evaluate | {"influence": {}})
+    assert 'id="influence"' not in report.page(report.load(tmp_path))
+
+
 def test_narratives_are_escaped(folder: Path) -> None:
     html = report.page(report.load(folder))
     assert "<b>" not in re.sub(r'<div class="card"><b>', "", html)

@@ -7,16 +7,20 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from thce import terminal
 from thce.answers import CODE_TYPES
+from thce.cli_numbers import positive
 from thce.errors import UserError
 
 _EPILOG = """examples
   thce code "Patient presents with acute bronchitis with cough and fever."
   thce code --input notes.jsonl --output coded.jsonl --workers 2
   thce code --input notes.csv --output coded.jsonl --resume --audit
+  thce code --input notes.jsonl --output coded.jsonl --engine ray --workers 16
   cut -f2 notes.tsv | thce code --input - --no-think
 
 input      .jsonl, .csv or .parquet with `narrative` and, if wanted, `id`, `code_type`, `date`; .txt with one narrative
@@ -50,35 +54,52 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object also for a single narrative")
     parser.add_argument("--no-think", action="store_true", help="answer without reasoning: faster")
     parser.add_argument("--type", choices=CODE_TYPES, help="only codes of this type")
-    parser.add_argument("--date", metavar="YYYY-MM-DD", help="day of service: only codes in force on that day")
+    parser.add_argument("--date", "--dos", metavar="YYYY-MM-DD", help="day of service: only codes in force on that day")
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes, each with its own model (default: 1)"
+        "--workers", type=positive, default=1, metavar="N", help="processes, each with its own model (default: 1)"
     )
-    parser.add_argument("--model", default="models/stage3", metavar="FOLDER", help="the trained model")
-    parser.add_argument("--coder", default="models/coder", metavar="FOLDER", help="lexical prior and calibration")
-    parser.add_argument("--codes", default="data/codes", metavar="FOLDER", help="the code tables")
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="what runs the workers: processes of this machine (default), or a Ray cluster",
+    )
+    parser.add_argument("--model", "--model-path", default="models/stage3", metavar="FOLDER", help="the trained model")
+    parser.add_argument(
+        "--coder", "--coder-path", default="models/coder", metavar="FOLDER", help="lexical prior and calibration"
+    )
+    parser.add_argument("--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="the code tables")
     parser.set_defaults(run=_code)
 
 
 def _code(args: argparse.Namespace) -> int:
     if (args.text is None) == (args.input is None):
         raise UserError("thce code", "give one narrative or --input", 'for example: thce code "acute bronchitis"')
-    if args.workers < 1:
-        raise UserError("--workers", f"must be at least 1, not {args.workers}")
     if args.resume and not args.output:
         raise UserError("--resume", "needs --output, the file to go on with")
+    from thce.coder import records
+    from thce.codes.book import open as open_book
+
+    day = records.parse_day(args.date) if args.date else None
+    if args.text is not None and not args.text.strip():
+        raise UserError("narrative", "is empty")
+    if args.text is not None and not records.encodable(args.text):
+        raise UserError("narrative", "is not UTF-8")
+    jobs = records.read_jobs(args.input, args.type, day) if args.input else iter(())
+    jobs = chain(list(islice(jobs, 1)), jobs)  # a file that is missing or of another kind is said before anything is written
     for folder, file in ((args.model, "config.json"), (args.coder, "coder.json")):
         if not (Path(folder) / file).is_file():
             raise UserError(folder, "nothing is trained here yet", "run `make repro` (or `dvc repro`)")
+    open_book(args.codes)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
-    from thce.coder import records, run
+    from thce.coder import run
 
-    day = records.parse_day(args.date) if args.date else None
+    engine = run.run
+    if args.engine == "ray":
+        from thce.coder.engine import run as engine
     setup = run.Setup(args.model, args.coder, args.codes, False if args.no_think else None, args.audit)
     if args.text is not None:
-        if not args.text.strip():
-            raise UserError("narrative", "is empty")
         import torch
 
         torch.set_num_threads(1)  # one note is too little work to share out
@@ -92,16 +113,17 @@ def _code(args: argparse.Namespace) -> int:
             output.close()
         else:
             doubts = checked(args.text, row, args.codes) if row["reasoning"] else {}
-            print(view(args.text, row, sys.stdout.isatty() and "NO_COLOR" not in os.environ, doubts))
+            print(view(args.text, row, terminal.colours(sys.stdout), doubts))
         return 0
 
     output = records.Output(args.output, args.resume)
     if output.complete:
         print(f"{args.output} is complete already", file=sys.stderr)
         return 0
-    jobs = records.skip_done(records.read_jobs(args.input, args.type, day), output.done, f"{args.output}.part")
+    jobs = records.skip_done(jobs, output.done, f"{args.output}.part")
     bad = 0
-    for _, rows in _with_progress(run.run(jobs, setup, args.workers, _chunk_size(args.coder)), len(output.done)):
+    coded = engine(jobs, setup, args.workers, _chunk_size(args.coder))
+    for _, rows in _with_progress(coded, len(output.done)):
         faults = [row for row in rows if row["status"] == "error"]
         if faults and args.strict:
             output.write(rows[: rows.index(faults[0])])
@@ -133,9 +155,6 @@ def _with_progress(chunks: Any, done: int) -> Any:
             bar.update(len(rows))
 
 
-_BOLD, _MARK, _DIM, _END = "\x1b[1m", "\x1b[30;43m", "\x1b[2m", "\x1b[0m"
-
-
 def checked(narrative: str, row: dict[str, Any], codes_folder: str) -> dict[str, str]:
     """Bullet of the row's reasoning -> why it does not hold, for those that do not, judged beside the row's answer."""
     from thce.answers import format_answer, format_completion
@@ -154,34 +173,25 @@ def view(narrative: str, row: dict[str, Any], colour: bool, doubts: Mapping[str,
     """
 
     def paint(text: str, style: str) -> str:
-        return f"{style}{_plain(text)}{_END}" if colour else _plain(text)
+        return terminal.paint(text, style, colour)
 
-    spans = sorted({(span["start"], span["end"]) for item in row["codes"] for span in item["evidence"]})
-    parts: list[str] = []
-    at = 0
-    for start, end in spans:
-        if start >= at:
-            parts += [
-                _plain(narrative[at:start]),
-                paint(narrative[start:end], _MARK) if colour else f"[{_plain(narrative[start:end])}]",
-            ]
-            at = end
-    lines = ["".join(parts) + _plain(narrative[at:]), ""]
+    spans = {(span["start"], span["end"]) for item in row["codes"] for span in item["evidence"]}
+    lines = [terminal.marked(narrative, spans, colour), ""]
     said = {"coded": "coded", "review": "review: a person should look at this", "none": "no code supported by the text"}
-    lines.append(f"{paint(said[row['status']], _BOLD)}  (confidence {row['confidence']:.2f})")
+    lines.append(f"{paint(said[row['status']], terminal.BOLD)}  (confidence {row['confidence']:.2f})")
     for item in row["codes"]:
         lines.append(
-            f"  {item['code_type']} {paint(item['code'], _BOLD)}  {item['description']}  {item['confidence']:.2f}"
+            f"  {item['code_type']} {paint(item['code'], terminal.BOLD)}  {item['description']}  {item['confidence']:.2f}"
         )
         for span in item["evidence"]:
             lines.append(
-                paint(f'      "{span["text"]}" at {span["start"]}-{span["end"]}, from the {span["source"]}', _DIM)
+                paint(f'      "{span["text"]}" at {span["start"]}-{span["end"]}, from the {span["source"]}', terminal.DIM)
             )
     if row["reasoning"]:
         lines += ["", "reasoning"]
         for line in row["reasoning"].split("\n"):
             doubt = next((why for text, why in (doubts or {}).items() if text and text in line), None)
-            lines.append(f"  {_plain(line)}" + (paint(f"   <- does not hold: {doubt}", _DIM) if doubt else ""))
+            lines.append(f"  {terminal.plain(line)}" + (paint(f"   <- does not hold: {doubt}", terminal.DIM) if doubt else ""))
     lines += ["", "alternatives"]
     for other in row["alternatives"]:
         name = f"{other['code_type']} {other['code']}" if other["code"] else "no code"
@@ -195,8 +205,3 @@ def view(narrative: str, row: dict[str, Any], colour: bool, doubts: Mapping[str,
             *(f"  {key}: {json.dumps(value, ensure_ascii=False)}" for key, value in row["audit"].items()),
         ]
     return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Without control characters, so that a note cannot command the terminal."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "�" for character in text)

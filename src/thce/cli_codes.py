@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import positive
+
 if TYPE_CHECKING:
     from thce.codes import Check, CodeBook
 
@@ -49,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
 
     one = _action(actions, "check", "is this a code, and may it be billed on the day of service?", _CHECK, _check)
     one.add_argument("codes", nargs="*", metavar="CODE", help="codes; `-` or none: one per line from standard input")
-    one.add_argument("--file", metavar="FILE", help="read codes from a file, one per line")
+    one.add_argument("--file", "--input", metavar="FILE", help="read codes from a file, one per line")
     one.add_argument(
         "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
     )
@@ -63,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
     three.add_argument("words", nargs="+", metavar="WORD", help="words of a title, an inclusion term or a phrase")
     three.add_argument("--billable", action="store_true", help="only codes that may be billed")
     three.add_argument("--chapter", metavar="N", help="only this ICD-10-CM chapter, e.g. 4")
-    three.add_argument("--limit", type=_positive, default=10, metavar="N", help="how many codes (default: 10)")
+    three.add_argument("--limit", type=positive, default=10, metavar="N", help="how many codes (default: 10)")
     three.add_argument("--phrasebook", default="data/phrasebook", metavar="FOLDER", help="our own phrases")
 
     if importlib.util.find_spec("thce.cli_codes_files") is not None:
@@ -83,17 +85,12 @@ def _action(
     parser.add_argument(
         "--type", choices=TYPES, help="the system of the codes; a code may also name its own: ICD10:E1122"
     )
-    parser.add_argument("--tables", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+    parser.add_argument(
+        "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list on standard output, for programs")
     parser.set_defaults(run=run)
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -178,7 +175,7 @@ def _explain(options: argparse.Namespace) -> int:
             print(line, file=sys.stderr)
     if options.json:
         _print(json.dumps(explained, ensure_ascii=False, indent=2))
-    else:
+    elif explained:
         _print("\n\n".join(codes.tree(one) for one in explained))
     if not explained and not bad:
         raise UserError("thce codes explain", "no codes given", "name a code")

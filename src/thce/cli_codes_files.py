@@ -11,6 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import positive
+
 if TYPE_CHECKING:
     from thce.codes.edits_claim import Finding, Line
     from thce.codes.release_diff import Diff, Touched
@@ -86,7 +88,8 @@ def add_subparsers(sub: Any) -> None:
     )
     one.add_argument("--list", action="store_true", help="show what is imported")
     one.add_argument(
-        "--to", default="data/licensed", metavar="FOLDER", help="folder of imported tables (not tracked by git)"
+        "--to", "--output-dir", dest="to", default="data/licensed", metavar="FOLDER",
+        help="folder of imported tables (not tracked by git)"
     )
 
     two = _command(sub, "diff", "what a release changes, and which codes in use here are touched", _DIFF, _diff)
@@ -97,11 +100,11 @@ def add_subparsers(sub: Any) -> None:
     two.add_argument("--database", default="data/code_databases", metavar="FOLDER", help="scope files")
     two.add_argument("--phrasebook", default="data/phrasebook", metavar="FOLDER", help="phrasebook files")
     two.add_argument("--narratives", default="data/narratives", metavar="FOLDER", help="narrative files")
-    two.add_argument("--limit", type=int, default=20, metavar="N", help="rows shown per list (default: 20)")
+    two.add_argument("--limit", type=positive, default=20, metavar="N", help="rows shown per list (default: 20)")
 
     three = _command(sub, "edits", "check the codes of a claim together", _EDITS, _edits)
     three.add_argument("codes", nargs="*", metavar="CODE", help="codes in claim order; `-` or none: standard input")
-    three.add_argument("--file", metavar="FILE", help="a file of codes or claims")
+    three.add_argument("--file", "--input", metavar="FILE", help="a file of codes or claims")
     three.add_argument("--age", type=int, metavar="YEARS", help="age on the day of service")
     three.add_argument(
         "--setting", choices=("outpatient", "inpatient"), default="outpatient", help="default: outpatient"
@@ -109,7 +112,9 @@ def add_subparsers(sub: Any) -> None:
     three.add_argument(
         "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
     )
-    three.add_argument("--tables", default="data/codes", metavar="FOLDER", help="folder of the code tables")
+    three.add_argument(
+        "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
+    )
     three.add_argument("--licensed", default="data/licensed", metavar="FOLDER", help="folder of imported lists")
 
 
@@ -174,7 +179,7 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(to_dict(change, found), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(_diff_lines(change, found, max(1, options.limit))))
+        print("\n".join(_diff_lines(change, found, options.limit)))
     return 1 if found else 0
 
 
@@ -244,19 +249,23 @@ def _claims(options: argparse.Namespace) -> Iterator[tuple[str, list[Line], dict
         yield "", [_line(text) for text in options.codes], {}
         return
     place = options.file or "standard input"
-    text = read_text(options.file) if options.file else sys.stdin.read()
+    try:
+        text = read_text(options.file) if options.file else sys.stdin.read()
+    except UnicodeDecodeError:
+        raise UserError("standard input", "is not UTF-8", "convert it to UTF-8") from None
     rows = [(f"{place}:{number}", row.strip()) for number, row in enumerate(text.splitlines(), 1)]
     rows = [(where, row) for where, row in rows if row and not row.startswith("#")]
     if not rows:
         raise UserError("thce codes edits", "no codes given", "name codes, a --file, or pipe them in")
     if not rows[0][1].startswith("{"):
-        yield "", [_line(row) for _, row in rows], {}
+        yield "", [_line(row, f"{where}: ") for where, row in rows], {}
         return
     for where, row in rows:
         yield _claim(where, row)
 
 
 def _claim(where: str, row: str) -> tuple[str, list[Line], dict[str, Any]]:
+    from thce.answers import CODE_TYPES
     from thce.codes.edits_claim import Line
     from thce.errors import UserError
 
@@ -266,18 +275,21 @@ def _claim(where: str, row: str) -> tuple[str, list[Line], dict[str, Any]]:
             Line(item["code_type"], str(item["code"]), int(item.get("units", 1)), tuple(item.get("modifiers", ())))
             for item in claim["codes"]
         ]
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            where, f"is not a claim ({error})", 'write {"codes": [{"code_type": "ICD10", "code": "I10"}]}'
-        ) from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise UserError(where, "is not a claim", 'write {"codes": [{"code_type": "ICD10", "code": "I10"}]}') from None
+    if unknown := [line.code_type for line in lines if line.code_type not in CODE_TYPES]:
+        raise UserError(where, f"`{unknown[0]}` is not a code type", f"use one of {', '.join(CODE_TYPES)}")
     age = claim.get("age")
     if age is not None and (not isinstance(age, int) or isinstance(age, bool)):
         raise UserError(where, f"`age` is `{age}`, not a whole number", "give the age in years")
     given = {key: claim[key] for key in ("age", "setting", "date") if claim.get(key) is not None}
+    if given.get("setting", "inpatient") not in ("outpatient", "inpatient"):
+        raise UserError(where, f"`{given['setting']}` is not a setting", "use outpatient or inpatient")
+    _day(given.get("date"), f"{where}: date")
     return str(claim.get("id", Path(where).name)), lines, given
 
 
-def _line(text: str) -> Line:
+def _line(text: str, where: str = "") -> Line:
     """`CPT:99213-25*2`: system, code, modifiers, units; the system may be left out where the form tells it."""
     from thce.codes import normalise
     from thce.codes.edits_claim import Line
@@ -288,16 +300,16 @@ def _line(text: str) -> Line:
         text, units = match[1], int(match[2])
     reading = normalise(text)
     if len(reading.systems) > 1:
-        raise UserError(text, f"may be a code of {' or '.join(reading.systems)}", f"write {reading.systems[0]}:{text}")
+        raise UserError(where + text, f"may be a code of {' or '.join(reading.systems)}", f"write {reading.systems[0]}:{text}")
     if not reading.systems:
-        raise UserError(text, "has not the form of a code", "write ICD10:E11.9, CPT:99213-25 or HCPCS:A0425*30")
+        raise UserError(where + text[:40], "has not the form of a code", "write ICD10:E11.9, CPT:99213-25 or HCPCS:A0425*30")
     return Line(reading.systems[0], reading.code, units, reading.modifiers)
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, place: str = "--date") -> date | None:
     from thce.errors import UserError
 
     try:
         return date.fromisoformat(text) if text else None
     except (ValueError, TypeError):
-        raise UserError("--date", f"`{text}` is not a day", "write YYYY-MM-DD") from None
+        raise UserError(place, f"`{text}` is not a day", "write YYYY-MM-DD") from None

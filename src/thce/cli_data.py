@@ -1,4 +1,4 @@
-"""`thce data`: generate, collect, preprocess and check data sets."""
+"""`thce data`: generate, collect, convert, preprocess and check data sets."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from thce.cli_numbers import positive
 from thce.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `data` with its four commands."""
+    """Add `data` with its five commands."""
     parser = subparsers.add_parser(
         "data",
-        help="generate, collect, preprocess and check data",
-        description="Generate, collect, preprocess and check data sets.",
+        help="generate, collect, convert, preprocess and check data",
+        description="Generate, collect, convert, preprocess and check data sets.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example:\n  thce data check data/narratives/train.jsonl",
     )
     commands = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_collect(commands)
+    _add_convert(commands)
     _add_preprocess(commands)
     _add_check(commands)
 
@@ -36,16 +38,11 @@ def _command(commands: Any, name: str, run: Any, text: str, example: str) -> arg
         epilog=f"example:\n  {example}",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--codes", default="data/codes", metavar="FOLDER", help="code tables (default: data/codes)")
+    parser.add_argument(
+        "--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="code tables (default: data/codes)"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def _share(text: str) -> float:
@@ -83,9 +80,9 @@ def _add_generate(commands: Any) -> None:
         "out/stage_1.jsonl",
     )
     parser.add_argument("--stage", type=int, choices=(1, 2, 3), required=True, help="format of the records")
-    parser.add_argument("--count", type=_positive, required=True, help="how many records to ask for")
-    parser.add_argument("--model", required=True, help="the model's name at the server")
-    parser.add_argument("--base-url", required=True, help="address of the server, up to and with /v1")
+    parser.add_argument("--count", type=positive, metavar="N", required=True, help="how many records to ask for")
+    parser.add_argument("--model", required=True, metavar="NAME", help="the model's name at the server")
+    parser.add_argument("--base-url", required=True, metavar="URL", help="address of the server, up to and with /v1")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the accepted records")
     parser.add_argument("--dry-run", action="store_true", help="estimate tokens and cost, send nothing")
     parser.add_argument(
@@ -94,23 +91,32 @@ def _add_generate(commands: Any) -> None:
     parser.add_argument(
         "--price-out", type=_price, metavar="P", help="price of a million reply tokens, for the estimate"
     )
-    parser.add_argument("--seed", type=int, default=0, help="which codes and styles come in which order (default: 0)")
-    parser.add_argument("--date-of-service", metavar="DAY", help="day the codes must be in force, e.g. 2026-01-15")
-    parser.add_argument("--system", help="system prompt of the records (default: the stage's in params.yaml)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="which codes and styles come in which order (default: 0)"
+    )
+    parser.add_argument(
+        "--date", "--dos", "--date-of-service", dest="date_of_service", metavar="YYYY-MM-DD",
+        help="day the codes must be in force, e.g. 2026-01-15"
+    )
+    parser.add_argument(
+        "--system-prompt", dest="system", metavar="TEXT", help="of the records (default: the stage's in params.yaml)"
+    )
     parser.add_argument(
         "--held-out", metavar="FILE", help="phrases.jsonl; notes with a phrase held out for tests are rejected"
     )
-    parser.add_argument("--max-tokens", type=_positive, default=700, help="longest reply in tokens (default: 700)")
+    parser.add_argument("--max-tokens", type=positive, default=700, metavar="N", help="longest reply in tokens (default: 700)")
     parser.add_argument(
         "--max-tokens-name",
         choices=("max_tokens", "max_completion_tokens"),
         default="max_tokens",
         help="what the server calls that limit (default: max_tokens)",
     )
-    parser.add_argument("--temperature", type=float, default=1.0, help="sampling temperature (default: 1)")
-    parser.add_argument("--workers", type=_positive, default=4, help="requests at once (default: 4)")
-    parser.add_argument("--timeout", type=_seconds, default=120.0, help="seconds to wait for one reply (default: 120)")
-    parser.add_argument("--attempts", type=_positive, default=6, help="tries per request (default: 6)")
+    parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="sampling temperature (default: 1)")
+    parser.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
+    )
+    parser.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
     parser.add_argument(
         "--json-mode", action="store_true", help="ask the server for a JSON object (not all servers can)"
     )
@@ -174,7 +180,7 @@ def _day(text: str | None) -> Any:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UserError("--date-of-service", f"`{text}` is no day", "write e.g. 2026-01-15") from None
+        raise UserError("--date", f"`{text}` is not a day", "write e.g. 2026-01-15") from None
 
 
 def _add_collect(commands: Any) -> None:
@@ -216,6 +222,30 @@ def _collect(args: argparse.Namespace) -> int:
     return 0
 
 
+def _add_convert(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "convert",
+        _convert,
+        "Bring a published coded corpus, as it is downloaded, into narrative rows that `thce evaluate` and `thce data "
+        "collect` read. aci-bench: the visit notes with a label file (or MedCodER). codiesp: the split folders.",
+        "thce data convert --from codiesp --input final_dataset_v4_to_publish/dev --output data/private/codiesp_dev.jsonl",
+    )
+    parser.add_argument("--from", dest="corpus", choices=("aci-bench", "codiesp"), required=True, help="the corpus")
+    parser.add_argument("--input", required=True, metavar="FOLDER", help="the folder it was unpacked to")
+    parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the rows")
+    parser.add_argument(
+        "--language", choices=("en", "es"), default="en", help="which text of CodiEsp: machine-translated, or Spanish"
+    )
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from thce import codes
+    from thce.narratives import convert
+
+    return _print(convert.convert(args.corpus, args.input, args.output, codes.open(args.codes), args.language), args.json)
+
+
 def _add_preprocess(commands: Any) -> None:
     parser = _command(
         commands,
@@ -226,7 +256,7 @@ def _add_preprocess(commands: Any) -> None:
         "its words. Placeholders catch identifiers with a fixed form; they do not make a text de-identified.",
         "thce data preprocess notes.jsonl --output clean.jsonl --sections 'discharge diagnosis' assessment",
     )
-    parser.add_argument("file", help="narrative rows (JSONL)")
+    parser.add_argument("file", metavar="FILE", help="narrative rows (JSONL)")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the result")
     parser.add_argument("--sections", nargs="+", default=[], metavar="NAME", help="keep only these sections")
     parser.add_argument(
@@ -266,7 +296,7 @@ def _add_check(commands: Any) -> None:
     )
     parser.add_argument("--no-near", action="store_true", help="do not look for near duplicates")
     parser.add_argument("--no-reasoning", action="store_true", help="do not verify reasoning")
-    parser.add_argument("--max-words", type=_positive, metavar="N", help="longest narrative allowed, in words")
+    parser.add_argument("--max-words", type=positive, metavar="N", help="longest narrative allowed, in words")
     parser.add_argument("--strict", action="store_true", help="exit code 1 for warnings too")
 
 

@@ -1,4 +1,4 @@
-"""`thce evaluate`, `metrics`, `baseline`, `analyze` and `compare`."""
+"""`thce metrics`, `baseline`, `analyze` and `compare`; `thce evaluate` stands in `cli_evaluate`."""
 
 from __future__ import annotations
 
@@ -8,33 +8,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thce.cli_numbers import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:
     from thce.evaluation.data import Item, Prediction
+    from thce.evaluation.scope import Scope
     from thce.evaluation.score import Scoring
 
 FORMATS = ("text", "csv", "markdown", "json")
 BASELINES = ("majority", "longest_phrase", "every_phrase", "bm25", "svm", "neighbour")
 
-_RESULT = """a result file holds the numbers and every row right or wrong; `thce compare` reads it
+RESULT = """a result file holds the numbers and every row right or wrong; `thce compare` reads it
 exit code  0 fine, 1 the predictions do not cover the test file, 2 wrong use"""
 
 _EPILOGS = {
-    "evaluate": f"""examples
-  thce evaluate --model-path models/stage3 --coder-path models/coder --test-data data/prepared/test_known.jsonl
-  thce evaluate --model-path models/stage2 --test-data my_notes.jsonl --mode free --output stage2.json --json
-
-test data  any file in the project's formats: messages with `_metadata`, or rows with `id`, `narrative` and `codes`
-mode       `constrained` answers under the code table, `free` lets the model write
-{_RESULT}""",
     "metrics": f"""examples
   thce metrics --predictions data/predictions/svm.jsonl --ground-truth data/prepared/test_known.jsonl
   thce metrics --predictions answers.jsonl --ground-truth test.jsonl --output answers.json --format markdown
 
 predictions  rows with `id` and `codes` (a list; empty: no code), or `id` and `text` in the answer format. What cannot be
              read is wrong, and so is a row without a prediction
-{_RESULT}""",
+{RESULT}""",
     "baseline": """examples
   thce baseline --name svm
   thce baseline --name bm25 --test-data my_notes.jsonl --output bm25.json --format csv
@@ -56,53 +51,60 @@ exact McNemar p. Positive: better than the first.""",
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the five commands."""
-    evaluate = _command(subparsers, "evaluate", "run a model over a test file and score it", _evaluate)
-    evaluate.add_argument("--model-path", required=True, metavar="FOLDER", help="a trained model")
-    evaluate.add_argument("--test-data", required=True, metavar="FILE", nargs="+", help="test files")
-    evaluate.add_argument("--output", metavar="FILE", help="result file (JSON)")
-    evaluate.add_argument("--coder-path", metavar="FOLDER", help="retriever and calibration: the whole system")
-    evaluate.add_argument("--mode", choices=("constrained", "free"), default="constrained", help="how to answer")
-    evaluate.add_argument("--no-think", action="store_true", help="answer without reasoning")
-    evaluate.add_argument("--max-new-tokens", type=int, default=200, metavar="N", help="longest reasoning or text")
-    evaluate.add_argument("--rows", type=int, default=0, metavar="N", help="only the first N rows of each file")
-    evaluate.add_argument("--predictions", metavar="FILE", help="write the predictions too (JSONL)")
-
-    metrics = _command(subparsers, "metrics", "score a file of predictions", _metrics)
+    """Add the four commands."""
+    metrics = command(subparsers, "metrics", "score a file of predictions", _metrics, _EPILOGS["metrics"])
     metrics.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    metrics.add_argument("--ground-truth", required=True, metavar="FILE", nargs="+", help="test files")
+    metrics.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", required=True, metavar="FILE", nargs="+", help="test files"
+    )
     metrics.add_argument("--output", metavar="FILE", help="result file (JSON)")
+    scope_only(metrics)
     _choice(metrics)
 
-    baseline = _command(subparsers, "baseline", "fit a baseline and score it", _baseline)
+    baseline = command(subparsers, "baseline", "fit a baseline and score it", _baseline, _EPILOGS["baseline"])
     baseline.add_argument("--name", required=True, choices=BASELINES, help="the method")
     baseline.add_argument("--prepared", default="data/prepared", metavar="FOLDER", help="training rows and test sets")
-    baseline.add_argument("--test-data", metavar="FILE", nargs="+", help="test files (default: every prepared one)")
+    baseline.add_argument(
+        "--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+",
+        help="test files (default: every prepared one)"
+    )
     baseline.add_argument("--params", default="params.yaml", metavar="FILE", help="the dials of the method")
     baseline.add_argument("--output", metavar="FILE", help="result file (JSON)")
+    scope_only(baseline)
 
-    analyze = _command(subparsers, "analyze", "sort wrong answers by kind of error", _analyze)
+    analyze = command(subparsers, "analyze", "sort wrong answers by kind of error", _analyze, _EPILOGS["analyze"])
     analyze.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
-    analyze.add_argument("--ground-truth", metavar="FILE", nargs="+", help="test files (default: the prepared ones)")
-    analyze.add_argument("--examples", type=int, default=0, metavar="N", help="show N examples per kind")
+    analyze.add_argument(
+        "--ground-truth", "--test-data", dest="ground_truth", metavar="FILE", nargs="+",
+        help="test files (default: the prepared ones)"
+    )
+    analyze.add_argument("--examples", type=natural, default=0, metavar="N", help="show N examples per kind")
     _choice(analyze)
 
-    compare = _command(subparsers, "compare", "compare result files row by row", _compare)
+    compare = command(subparsers, "compare", "compare result files row by row", _compare, _EPILOGS["compare"])
     compare.add_argument("results", nargs="+", metavar="RESULT", help="result files; the first is the reference")
 
 
-def _command(subparsers: Any, name: str, help_text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+def command(
+    subparsers: Any, name: str, help_text: str, run: Callable[[argparse.Namespace], int], epilog: str
+) -> argparse.ArgumentParser:
+    """A command with the options that all of them share."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
-        name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".", epilog=_EPILOGS[name],
+        name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".", epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to print (default: text)")
     parser.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
-    parser.add_argument("--codes", default="data/codes", metavar="FOLDER", help="the code tables")
-    parser.add_argument("--seed", type=int, default=17, metavar="N", help="seed of the bootstrap")
-    parser.add_argument("--resamples", type=int, default=1000, metavar="N", help="bootstrap resamples")
+    parser.add_argument("--tables", "--codes", dest="codes", default="data/codes", metavar="FOLDER", help="the code tables")
+    parser.add_argument("--seed", type=natural, default=17, metavar="N", help="seed of the bootstrap")
+    parser.add_argument("--resamples", type=positive, default=1000, metavar="N", help="bootstrap resamples")
     parser.set_defaults(run=run)
     return parser
+
+
+def scope_only(parser: argparse._ActionsContainer) -> None:
+    """The option that leaves gold codes out of scope out; without it they are misses."""
+    parser.add_argument("--scope-only", action="store_true", help="leave gold codes out that no answer can name")
 
 
 def _choice(parser: argparse.ArgumentParser) -> None:
@@ -110,39 +112,13 @@ def _choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", metavar="NAME", help="which mode, where the system has several")
 
 
-def _evaluate(args: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from thce.coder.coder import Options
-    from thce.codes.book import open as open_book
-    from thce.evaluation import running
-    from thce.evaluation.data import capped, to_prediction
-    from thce.files import write_jsonl
-
-    items = [item for path in args.test_data for item in capped(_items([path]), args.rows)]
-    book = open_book(args.codes)
-    if args.coder_path:
-        coder = running.whole_system(args.model_path, args.coder_path, book)
-        coder.options = replace(coder.options, max_reasoning=args.max_new_tokens)
-    else:
-        coder = running.model_alone(args.model_path, book, Options(max_reasoning=args.max_new_tokens))
-    think = not args.no_think and coder.options.think
-    name = Path(args.model_path).name
-    if args.mode == "free":
-        rows = running.free(coder, items, name, think, args.max_new_tokens)
-    else:
-        rows = running.constrained(coder, items, name, "fused" if args.coder_path else "constrained", think)
-    if args.predictions:
-        write_jsonl(args.predictions, rows)
-    return _finish(args, name, items, [to_prediction(row) for row in rows])
-
-
 def _metrics(args: argparse.Namespace) -> int:
     from thce.evaluation.data import matched
 
-    items = _items(args.ground_truth)
+    given = read(args.ground_truth)
     name, predictions = _chosen(args)
-    return _finish(args, name, items, matched(items, predictions, name))
+    items, scope = scoped(args, given)
+    return finish(args, name, items, matched(items, predictions, name), scope)
 
 
 def _baseline(args: argparse.Namespace) -> int:
@@ -159,10 +135,10 @@ def _baseline(args: argparse.Namespace) -> int:
     folder = Path(args.prepared)
     trained = [item for stage in (1, 2, 3) for item in read_items(folder / f"stage{stage}" / "train.jsonl")]
     known = baselines.material(trained, (row["text"] for row in read_jsonl(folder / "pretrain.jsonl")))
-    items = _items(args.test_data or _prepared(folder))
+    items, scope = scoped(args, read(args.test_data or _prepared(folder)))
     guesses = methods[args.name](known, [item.narrative for item in items])
     rows = [baselines.prediction_row(item, args.name, guess) for item, guess in zip(items, guesses, strict=True)]
-    return _finish(args, args.name, items, [to_prediction(row) for row in rows])
+    return finish(args, args.name, items, [to_prediction(row) for row in rows], scope)
 
 
 def _analyze(args: argparse.Namespace) -> int:
@@ -174,7 +150,7 @@ def _analyze(args: argparse.Namespace) -> int:
     from thce.evaluation.taxonomy import KINDS, Taxonomy, report
 
     name, predictions = _chosen(args)
-    items = _items(args.ground_truth or _prepared(Path("data/prepared")))
+    items = read(args.ground_truth or _prepared(Path("data/prepared")))
     if not args.ground_truth:  # a prediction file of the pipeline may cover some rows of each set only
         items = [item for item in items if item.id in predictions]
     if not items:
@@ -205,14 +181,27 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _items(paths: list[str] | list[Path]) -> list[Item]:
-    from thce.evaluation.data import read_items
+def read(paths: list[str] | list[Path], rows: int = 0) -> list[Item]:
+    """The rows of test files, of each the first `rows` (0: all); an id that two of them share is a `UserError`."""
+    from thce.evaluation.data import capped, read_items
 
-    found = [item for path in paths for item in read_items(path)]
+    found = [item for path in paths for item in capped(read_items(path), rows)]
     ids = [item.id for item in found]
     if len(set(ids)) < len(ids):
         raise UserError(", ".join(map(str, paths)), "share ids", "score them one by one")
     return found
+
+
+def scoped(args: argparse.Namespace, items: list[Item]) -> tuple[list[Item], Scope]:
+    """The rows with their gold spelled as in the tables, and cut to the scope with --scope-only."""
+    from thce.codes.book import open as open_book
+    from thce.evaluation import scope
+
+    book = open_book(args.codes)
+    kept, found = scope.restricted(scope.spelled(items, book), book, args.scope_only)
+    if not kept:
+        raise UserError("--scope-only", "leaves no row: no gold code is in scope", "leave it out, or widen the scope")
+    return kept, found
 
 
 def _prepared(folder: Path) -> list[Path]:
@@ -240,12 +229,12 @@ def _chosen(args: argparse.Namespace) -> tuple[str, dict[str, Prediction]]:
     return f"{system} {mode}", rows
 
 
-def _finish(args: argparse.Namespace, name: str, items: list[Item], predictions: list[Prediction]) -> int:
-    """Score, write, print. Rows without a prediction are wrong, and said."""
+def finish(args: argparse.Namespace, name: str, items: list[Item], predictions: list[Prediction], scope: Scope) -> int:
+    """Score, write, print. Rows without a prediction are wrong, and said; so are gold codes out of scope."""
     from thce.evaluation import tables
     from thce.files import write_json
 
-    found = tables.result(name, items, predictions, _scoring(args))
+    found = tables.result(name, items, predictions, _scoring(args)) | {"scope": scope.as_dict(args.scope_only)}
     if args.output:
         write_json(args.output, found)
     if args.format == "json":
@@ -254,6 +243,8 @@ def _finish(args: argparse.Namespace, name: str, items: list[Item], predictions:
         print(json.dumps({key: value for key, value in found.items() if key != "rows"}, indent=2, ensure_ascii=False))
     else:
         print(tables.render(tables.summary_rows(found), args.format))
+    if scope.in_scope < scope.codes:
+        print(scope.sentence(args.scope_only), file=sys.stderr)
     if found["missing"]:
         print(f"{found['missing']} of {len(items)} rows have no prediction and count as wrong", file=sys.stderr)
     return 1 if found["missing"] else 0

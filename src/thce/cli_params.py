@@ -23,7 +23,8 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=raw,
         epilog="example\n  thce params check configs/smoke.yaml",
     )
-    one.add_argument("file", nargs="?", default="params.yaml")
+    one.add_argument("file", nargs="?", default="params.yaml", metavar="FILE", help="default: params.yaml")
+    one.add_argument("--json", action="store_true", help="for programs")
     one.set_defaults(run=_check)
     two = actions.add_parser(
         "explain",
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=raw,
         epilog="example\n  thce params explain stage3.beta --json",
     )
-    two.add_argument("key")
+    two.add_argument("key", metavar="KEY", help="such as stage1.learning_rate")
     two.add_argument("--json", action="store_true", help="for programs")
     two.set_defaults(run=_explain)
     profile = subparsers.add_parser(
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=raw,
         epilog="example\n  thce profile use default",
     )
-    three.add_argument("name")
+    three.add_argument("name", metavar="NAME", help="default, smoke, smollm2-135m, or a file of your own in configs/")
     three.set_defaults(run=_use)
 
 
@@ -55,6 +56,9 @@ def _check(options: argparse.Namespace) -> int:
     from thce import profiles
 
     faults = profiles.check(options.file)
+    if options.json:
+        print(json.dumps(faults, indent=2))
+        return 1 if faults else 0
     for fault in faults:
         print(fault)
     if not faults:

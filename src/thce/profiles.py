@@ -113,7 +113,7 @@ def explain(key: str, path: Path | str = params.FILE) -> dict[str, Any]:
 def use(name: str, folder: Path | str = "configs", target: Path | str = params.FILE) -> Path:
     """Write the profile `configs/<name>.yaml` to params.yaml, comments and all, after checking it."""
     source = Path(folder) / f"{name}.yaml"
-    if not source.is_file():
+    if not source.is_file() or Path(name).name != name:
         names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml") if "stage1" in params.read_yaml(path)))
         raise UserError(str(source), "no such profile", f"there are: {names}")
     faults = check(source)

@@ -7,10 +7,10 @@ verdict then says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from thce.answers import NONE_ANSWER, format_answer, format_completion
+from thce.coder.evidence import CLAUSE
 from thce.coder.script import Script, Step
 from thce.reasoning import grammar
 from thce.reasoning.build import decisions, none_quotes, one_line, place
@@ -20,7 +20,6 @@ from thce.reasoning.verify import SUPPORTED, verify
 
 Pair = tuple[str, str]
 
-CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
 _PLACES = 6
 _CLAUSES = 8
 
@@ -61,9 +60,12 @@ def script_for(
 
 
 def _none(narrative: str, facts: Knowledge) -> Script:
-    """Why the text supports no code: any reason that the verifier does not refute."""
+    """Why the text supports no code: what it says of a condition, as far as that holds, else what only a reader can
+    tell."""
     lines: list[str] = []
-    for reason in REASONS:
+    for reason, checkable in sorted(REASONS.items(), key=lambda one: not one[1]):
+        if lines and not checkable:
+            break
         for quote in dict.fromkeys(none_quotes(narrative, reason)):
             bullet = grammar.write(reason, 0, quote=quote)
             text = format_completion(f"{bullet}\n- Code: none", NONE_ANSWER)

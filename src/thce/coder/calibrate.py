@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from thce import answers
 from thce.coder.coder import Coder
-from thce.coder.fusion import DIRECT, LOOKUP, MODEL, PRIOR, Fusion, combine
+from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, MODEL, PRIOR, Fusion, combine
 from thce.coder.lookup import Find
 from thce.coder.prior import Pair
 from thce.coder.trie import NO_CODE
@@ -84,7 +84,7 @@ def sources_of(coder: Coder, narratives: Sequence[str], finds: Sequence[Sequence
     before it answers.
     """
     codes = coder.codes()
-    every = Fusion({DIRECT: 1.0 if first else 0.0, PRIOR: 1.0, LOOKUP: 1.0}, 0.0, (), 0.0)
+    every = Fusion({DIRECT: 1.0 if first else 0.0, PRIOR: 1.0, CLAUSES: 1.0, LOOKUP: 1.0}, 0.0, (), 0.0)
     model = np.stack([answer.lines[0].scores for answer in coder.answers(narratives, codes, first)])
     return {MODEL: model, **coder.sources(narratives, finds, codes, every)}
 
@@ -220,4 +220,4 @@ def source_names(first: bool, fusion: bool) -> tuple[str, ...]:
     """Which sources a way of answering has: without `fusion` the model alone."""
     if not fusion:
         return (MODEL,)
-    return (DIRECT, LOOKUP, MODEL, PRIOR) if first else (LOOKUP, MODEL, PRIOR)
+    return (CLAUSES, DIRECT, LOOKUP, MODEL, PRIOR) if first else (CLAUSES, LOOKUP, MODEL, PRIOR)

@@ -17,8 +17,8 @@ from thce.coder import fusion
 from thce.coder.bullets import script_for
 from thce.coder.decide import Decision, decide
 from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
-from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
-from thce.coder.fusion import DIRECT, LOOKUP, PRIOR, Fusion
+from thce.coder.evidence import CLAUSE, WORDING, Evidence, leave_one_out, quoted
+from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
 from thce.coder.lookup import DENIED, Find, LookUp
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
@@ -101,7 +101,7 @@ class Coder:
             stored = fusion.load(coder_folder)
             options = options or Options(**stored["params"])
             fusions = {mode: stored[mode] for mode in fusion.MODES if mode in stored}
-            if any(part.weights.get(PRIOR) for part in fusions.values()):
+            if any(part.weights.get(name) for part in fusions.values() for name in (PRIOR, CLAUSES)):
                 prior = Prior.load(coder_folder)
             if any(part.weights.get(LOOKUP) for part in fusions.values()):
                 lookup = LookUp.load(coder_folder)
@@ -172,6 +172,14 @@ class Coder:
             narratives=[neutralise(text) for text in texts],
         )
 
+    def clause_scores(self, text: str, codes: CodeSet) -> Floats:
+        """Log-probabilities over a code set from the prior's readings of single clauses: for a code the clause that speaks
+        for it most, for "no code" the one that speaks for it least.
+        """
+        every = self.prior_scores([match[0] for match in CLAUSE.finditer(text) if match[0].strip()] or [text], codes)
+        best = np.append(every[:, :-1].max(axis=0), every[:, -1].min())
+        return fusion.combine({CLAUSES: best}, {CLAUSES: 1.0}, 0.0)
+
     def sources(
         self, texts: Sequence[str], finds: Sequence[Sequence[Find]], codes: CodeSet, mode: Fusion
     ) -> dict[str, Floats]:
@@ -179,6 +187,8 @@ class Coder:
         sources: dict[str, Floats] = {}
         if texts and self.prior is not None and mode.weights.get(PRIOR):
             sources[PRIOR] = self.prior_scores(texts, codes)
+        if texts and self.prior is not None and mode.weights.get(CLAUSES):
+            sources[CLAUSES] = np.stack([self.clause_scores(text, codes) for text in texts])
         if texts and self.lookup is not None and mode.weights.get(LOOKUP):
             sources[LOOKUP] = np.stack([self.lookup.scores(own, codes.labels) for own in finds])
         if texts and mode.weights.get(DIRECT):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.coder.decode import Line
-from thce.coder.fusion import LOOKUP, MODEL, PRIOR, Fusion
+from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion
 from thce.coder.lookup import DENIED, SURE, Find
 from thce.coder.prior import Pair
 
@@ -72,7 +72,7 @@ def decide(
 def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
     """The fused distribution at a later line: the codes that are written already stay ruled out."""
     parts = {MODEL: line.scores}
-    for name in (PRIOR, LOOKUP):
+    for name in (PRIOR, CLAUSES, LOOKUP):
         if name in sources:
             parts[name] = np.where(np.isfinite(line.scores), sources[name], -np.inf)
     return mode.fuse(parts)

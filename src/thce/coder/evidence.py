@@ -11,7 +11,9 @@ from thce.reasoning.words import places
 
 TRACE, WORDING, LEXICAL = "trace", "wording", "lexical"
 
-_CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
+CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
+"""A piece of a sentence between marks."""
+
 _WORD = re.compile(r"\S+")
 
 
@@ -55,7 +57,7 @@ def leave_one_out(prior: Prior, narrative: str, pair: Pair) -> tuple[Evidence, .
     if pair not in prior.place:
         return ()
     column = prior.place[pair]
-    clauses = [match.span() for match in _CLAUSE.finditer(narrative) if match[0].strip()]
+    clauses = [match.span() for match in CLAUSE.finditer(narrative) if match[0].strip()]
     if not clauses:
         return ()
     without = prior.log_probs([narrative[:start] + " " + narrative[end:] for start, end in clauses])[:, column]

@@ -19,9 +19,9 @@ from thce.errors import UserError
 from thce.files import read_json
 
 SETTINGS = "coder.json"
-MODEL, DIRECT, PRIOR, LOOKUP = "model", "direct", "prior", "lookup"
-"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior,
-the known wordings."""
+MODEL, DIRECT, PRIOR, CLAUSES, LOOKUP = "model", "direct", "prior", "clauses", "lookup"
+"""Sources: the answer after the reasoning (or without one), the answer without reasoning beside it, the lexical prior of
+the whole text, that of its single clauses, the known wordings."""
 
 MODES = ("think", "direct")
 """`think`: the model reasons before it answers (`coder.reason_first`); `direct`: it answers at once."""

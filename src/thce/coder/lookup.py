@@ -73,8 +73,9 @@ class LookUp:
         for start, end, pair, size in spans:
             rest = words.spare(text, [other[:2] for other in spans if other[0] != start])
             entry = book.find(*pair)
-            title = entry.title.lower() if entry else ""
-            reasons = [words.denial(rest, start, end)]
+            # "without" in a title denies something else: "no gallstones" denies "gallstones without obstruction" too
+            title = entry.title.lower().replace("without", "") if entry else ""
+            reasons = words.denials(rest, start, end)
             if pair[0] == "ICD10":
                 reasons.append(words.opens_with_denial(text[start:end]))
             denied = any(reason and not allows(title, reason) for reason in reasons)

@@ -30,6 +30,9 @@ SHORTEST, LONGEST = 2, 5
 Floats = NDArray[np.float32]
 Pair = tuple[str, str]
 
+_KEPT = 100_000
+"""Words whose n-grams are kept."""
+
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -39,20 +42,35 @@ def features(text: str) -> Counter[str]:
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
     they would otherwise name.
     """
+    told = _told(text)
+    found: Counter[str] = Counter()
+    for word, asserted in told:
+        if asserted:
+            found.update(_grams(word))
+    found.update(_word_names(told))
+    return found
+
+
+def _told(text: str) -> list[tuple[str, bool]]:
+    """The words of a text, and whether it asserts them."""
     heard = [False] * len(text)
     for start, end in asserted_spans(text):
         heard[start:end] = [True] * (end - start)
-    told = [(match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
-    found: Counter[str] = Counter()
-    for word, asserted in told:
-        padded = f" {word} "
-        for size in range(SHORTEST, LONGEST + 1) if asserted else ():
-            for start in range(max(1, len(padded) - size + 1)):
-                found[padded[start : start + size]] += 1
+    return [(match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
+
+
+def _grams(word: str) -> list[str]:
+    padded = f" {word} "
+    return [
+        padded[start : start + size]
+        for size in range(SHORTEST, LONGEST + 1)
+        for start in range(max(1, len(padded) - size + 1))
+    ]
+
+
+def _word_names(told: Sequence[tuple[str, bool]]) -> list[str]:
     marked = [word if asserted else f"!{word}" for word, asserted in told]
-    found.update(f"={word}" for word in marked)
-    found.update(f"={left} {right}" for left, right in pairwise(marked))
-    return found
+    return [*(f"={word}" for word in marked), *(f"={left} {right}" for left, right in pairwise(marked))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +104,40 @@ class Prior:
         self.vectors = vectors
         self.output = output
         self.bias = bias
+        self._kept: dict[str, list[int]] = {}
 
     def bag(self, texts: Sequence[str]) -> Bag:
         """TF-IDF rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
         start, index, weight = [0], [], []
         for text in texts:
-            found = sorted(
-                (self.number[name], name[0] == "=", count) for name, count in features(text).items() if name in self.number
-            )
-            values = [(1 + math.log(count)) * float(self.idf[i]) for i, _, count in found]
-            norms = [0.0, 0.0]
-            for (_, word, _), value in zip(found, values, strict=True):
-                norms[word] += value * value
-            scale = [math.sqrt(0.5 / norm) if norm else 0.0 for norm in norms]
-            index += [i for i, _, _ in found]
-            weight += [value * scale[word] for (_, word, _), value in zip(found, values, strict=True)]
-            start.append(len(index))
-        return Bag(np.array(start), np.array(index, np.int64), np.array(weight, np.float32))
+            told = _told(text)
+            words = [number for name in _word_names(told) if (number := self.number.get(name)) is not None]
+            numbers = [number for word, asserted in told if asserted for number in self._grams_of(word)]
+            parts = [np.unique(np.array(part, np.int64), return_counts=True) for part in (numbers, words)]
+            found = np.concatenate([part for part, _ in parts])
+            values = np.concatenate([self._scaled(part, count) for part, count in parts])
+            order = np.argsort(found)
+            index.append(found[order])
+            weight.append(values[order])
+            start.append(start[-1] + len(found))
+        return Bag(
+            np.array(start),
+            np.concatenate(index) if index else np.zeros(0, np.int64),
+            np.concatenate(weight).astype(np.float32) if weight else np.zeros(0, np.float32),
+        )
+
+    def _scaled(self, part: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = (1 + np.log(count)) * self.idf[part].astype(np.float64)
+        norm = float(values @ values)
+        return values * math.sqrt(0.5 / norm) if norm else values
+
+    def _grams_of(self, word: str) -> list[int]:
+        """Numbers of a word's character n-grams; notes repeat their words, so they are kept."""
+        if word not in self._kept:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[word] = [number for name in _grams(word) if (number := self.number.get(name)) is not None]
+        return self._kept[word]
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""

@@ -114,7 +114,19 @@ def _lines(stream: IO[bytes], objects: bool | None = None) -> Iterator[tuple[int
         except (ValueError, RecursionError):
             yield number, "is not valid JSON"
             continue
+        if "\\u" in line and not encodable(row):
+            yield number, "escapes half of a surrogate pair, which is no character"
+            continue
         yield number, row if isinstance(row, dict) else "is not an object"
+
+
+def encodable(value: object) -> bool:
+    """Whether all text in a value of JSON can be written as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:

@@ -44,6 +44,7 @@ class Finding(NamedTuple):
     source: str
 
     def to_dict(self) -> dict[str, Any]:
+        """The finding as plain values for JSON."""
         return {**self._asdict(), "codes": list(self.codes)}
 
 
@@ -63,6 +64,7 @@ class Claim:
     day: date | None
 
     def title(self, code: str) -> str:
+        """The official title of a diagnosis, empty for an unknown one."""
         entry = self.book.find("ICD10", code)
         return entry.title if entry else ""
 

@@ -76,6 +76,7 @@ class EditLists:
 
     @property
     def has_pairs(self) -> bool:
+        """Whether NCCI pairs are imported."""
         return "ncci_ptp" in self.manifest
 
     def pairs(self, code: str, others: frozenset[str], day: date | None) -> list[Pair]:

@@ -67,6 +67,7 @@ def read_mce(source: Source) -> dict[str, Any]:
 
 
 def parse_mce(source: Source, bounds: dict[str, tuple[int, int]] | None) -> Parsed:
+    """The lists of the Medicare Code Editor as a table; a list of another size than `bounds` allow is a `UserError`."""
     lists = read_mce(source)
     for name, (low, high) in (bounds or MCE_BOUNDS).items():
         counted(source.place, f"codes in the list `{name}`", len(lists[name]), low, high)

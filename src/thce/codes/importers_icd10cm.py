@@ -127,6 +127,7 @@ def order_rows(text: str) -> list[OrderRow]:
 
 
 def parse_order(source: Source, year: int | None, bounds: tuple[int, int] | None) -> Parsed:
+    """The order file as a table; raises `UserError` when it has not as many billable codes as the release (or `bounds`)."""
     rows = read_order(source)
     billable = sum(row.billable for row in rows)
     counted(source.place, "billable codes", billable, *(bounds or expected_billable(year)))
@@ -134,6 +135,7 @@ def parse_order(source: Source, year: int | None, bounds: tuple[int, int] | None
 
 
 def parse_codes(source: Source, year: int | None, bounds: tuple[int, int] | None) -> Parsed:
+    """The codes file (billable codes only) as a table, counted as the order file is."""
     rows = read_codes(source)
     counted(source.place, "billable codes", len(rows), *(bounds or expected_billable(year)))
     return Parsed(order_table(rows), {"rows": len(rows), "billable": len(rows)}, {})
@@ -168,6 +170,7 @@ def read_addenda(source: Source) -> list[Change]:
 
 
 def parse_addenda(source: Source) -> Parsed:
+    """The addenda to an order file as a table of changes."""
     changes = read_addenda(source)
     cells = [(c.action, c.row.code, str(int(c.row.billable)), c.row.short, c.row.long) for c in changes]
     counts = {"rows": len(changes)} | {kind: sum(c.action == kind for c in changes) for kind in ("add", "delete", "to")}
@@ -240,6 +243,7 @@ def read_conversion(source: Source) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def parse_conversion(source: Source, bounds: tuple[int, int]) -> Parsed:
+    """The conversion table: code, day it is in force from, previous codes."""
     rows = read_conversion(source)
     counted(source.place, "rows", len(rows), *bounds)
     payload = table(("code", "from", "previous"), [(code, day, ",".join(before)) for code, day, before in rows])

@@ -36,6 +36,7 @@ class CodeSet:
 
     @staticmethod
     def of_items(code_type: str, label: str, items: Iterable[Item]) -> CodeSet:
+        """The codes of a release from table items; chapters and other headings are left out."""
         rows = {item.code: CodeRow(item.billable, item.title) for item in items if item.level not in HEADINGS}
         return CodeSet(code_type, label, rows)
 

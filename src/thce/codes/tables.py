@@ -190,6 +190,7 @@ def notes_text(items: Iterable[Item]) -> str:
 
 
 def history_text(rows: Iterable[dict[str, str]]) -> str:
+    """The history file: a header and one line per row, columns separated by TAB."""
     lines = ["\t".join(HISTORY_COLUMNS)]
     lines += ["\t".join(row.get(column, "") for column in HISTORY_COLUMNS) for row in rows]
     return "\n".join(lines) + "\n"

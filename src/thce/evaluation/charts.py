@@ -149,7 +149,8 @@ def heat(rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str,
             tip = escape(f"{name} answered as {other}: {n}")
             parts.append(f'<rect class="cell {kind}" {box}><title>{tip}</title></rect>')
             if n:
-                parts.append(_text(x + cell / 2 - 1, y + 14, str(n), "middle", "small" + (" dark" if share > 0.55 else "")))
+                size = "small" if 7 * len(str(n)) < cell else "tiny"
+                parts.append(_text(x + cell / 2 - 1, y + 14, str(n), "middle", size + (" dark" if share > 0.55 else "")))
     return _svg(width, height, parts, title)
 
 

@@ -51,7 +51,7 @@ def load(folder: Path | str = "metrics") -> Sources:
 
 def page(sources: Sources) -> str:
     """The whole page. Raises `UserError` if it would be larger than `LIMIT`."""
-    parts = (
+    parts = [
         ("results", "Results", report_results.results(sources)),
         ("stages", "Is each stage worth it?", report_results.worth(sources)),
         ("errors", "Where it fails", sections.failures(sources)),
@@ -61,7 +61,10 @@ def page(sources: Sources) -> str:
         ("training", "What was trained on what", sections.training(sources)),
         ("leaks", "Leak check", sections.leak_check(sources)),
         ("limits", "What the numbers do not say", sections.limits(sources)),
-    )
+    ]
+    if sources.evaluate.get("influence"):
+        place = [name for name, _, _ in parts].index("training")
+        parts.insert(place, ("influence", "What an answer hangs on", sections.influence(sources)))
     menu = " ".join(f'<a href="#{name}">{escape(title)}</a>' for name, title, _ in parts)
     body = "".join(f'<section id="{name}"><h2>{escape(title)}</h2>{html}</section>' for name, title, html in parts)
     setup = sources.evaluate["setup"]

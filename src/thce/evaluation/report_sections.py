@@ -209,6 +209,41 @@ def free_running(sources: Sources) -> str:
     )
 
 
+def influence(sources: Sources) -> str:
+    """Evidence deleted, evidence alone, and the trace of another narrative, per test set."""
+    found = sources.evaluate["influence"]
+    sets = [name for name in ordered_sets(sources.evaluate) if name in found]
+    asked, swapped = [], []
+    for name in sets:
+        gone, alone = found[name]["deletion"], found[name]["sufficiency"]
+        parts = [gone["fall"], gone["other_fall"], gone["beyond_other"], gone["changed"], gone["other_changed"]]
+        cells = [_share(part) for part in (*parts, alone["kept"], alone["fall"])]
+        asked.append(row([escape(title_of(name)), *cells, str(gone["fall"]["n"])]))
+        whole, rest = found[name]["swap"], found[name]["swap_without_code"]
+        cells = [_share(part[side]) for part in (whole, rest) for side in ("trace", "narrative")]
+        swapped.append(row([escape(title_of(name)), *cells, f"{whole['trace']['n']}, {rest['trace']['n']}"]))
+    head = ["fall", "fall without other words", "difference", "other answer", "other answer without other words"]
+    return (
+        "<p>The whole system, asked again with the words it quotes for its code taken out, with as many other words taken "
+        "out, and with the quoted words alone. <em>Fall</em>: how far the probability of its first answer falls, in "
+        "percentage points. Evidence that matters has a large difference; evidence that suffices keeps the answer.</p>"
+        + table(["", *head, "evidence alone: answer kept", "evidence alone: fall", "rows"], asked)
+        + "<p>Stage 3 alone, answering behind the trace it wrote for another narrative with another answer: does the answer "
+        "go with the trace or with the narrative? The rest is a third answer. Where answers follow the narrative, the trace "
+        "explains nothing.</p>"
+        + table(
+            ["", "follows the trace", "follows the narrative", "trace without its code: trace", "the same: narrative", "rows"],
+            swapped,
+        )
+    )
+
+
+def _share(part: Mapping[str, Any]) -> str:
+    if not part["n"]:
+        return "&ndash;"
+    return f"{percent(part['value'])}<small>{round(part['low'] * 100)} to {round(part['high'] * 100)}</small>"
+
+
 def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
     return sum(value * weight for value, weight in zip(values, weights, strict=True)) / (sum(weights) or 1)
 
@@ -264,7 +299,7 @@ def _material(stages: Mapping[str, Mapping[str, Any]]) -> str:
             f"{percent(pairs['samples_good'])} had no fault."
         )
     fitted = stages.get("calibrate", {})
-    for mode, name in (("think", "with reasoning"), ("direct", "without reasoning")):
+    for mode, name in (("think", "when it reasons first"), ("direct", "when it decides first")):
         if mode in fitted:
             weights = ", ".join(f"{source} {weight:.2f}" for source, weight in sorted(fitted[mode]["weights"].items()))
             lines.append(f"Weights of the whole system {name}, fitted on {fitted[mode]['rows']} validation rows: {weights}.")

@@ -41,6 +41,7 @@ figure { margin: .8rem 0; min-width: 0; overflow-x: auto; }
 figcaption { font-size: .875rem; font-weight: 600; margin-bottom: .2rem; }
 svg { max-width: 100%; height: auto; display: block; }
 svg text { font: 12.5px system-ui, sans-serif; fill: var(--ink); } svg text.small { font-size: 11.5px; fill: var(--soft); }
+svg text.tiny { font-size: 8.5px; fill: var(--soft); }
 svg .dark { fill: var(--page) !important; }
 svg text.on0, svg text.on1, svg text.on2, svg text.on3, svg text.on4, svg text.on5 { fill: var(--page); }
 .grid { stroke: var(--rule); stroke-width: 1; } .diagonal { stroke: var(--soft); stroke-dasharray: 4 4; }

@@ -1,4 +1,4 @@
-"""Models over test items: the only module here that needs torch. Everything else works on the rows it returns."""
+"""Models over test items. It and `influence` alone need torch here; everything else works on the rows they return."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -96,7 +97,8 @@ def train_stage(
         beta=settings.beta,
         loss_type=list(settings.loss_type),
         loss_weights=list(settings.loss_weights),
-        precompute_ref_log_probs=True,
+        # the first process keeps them in a temporary folder of its own, where the others would look in vain
+        precompute_ref_log_probs=int(os.environ.get("WORLD_SIZE", "1")) == 1,
     )
     with arguments.main_process_first(local=False):
         run, resume = checkpoints.open_run("stage3", mark)

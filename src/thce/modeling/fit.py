@@ -194,6 +194,7 @@ def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> d
         "bf16": use_bf16(settings.precision),
         "use_cpu": not torch.cuda.is_available(),
         "gradient_checkpointing": False,
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": torch.cuda.is_available(),
         "train_sampling_strategy": "sequential",
         "logging_steps": 1,  # the curve thins them out: what is logged then does not depend on where a run was interrupted

@@ -28,9 +28,11 @@ class Contamination:
 
     @property
     def total(self) -> int:
+        """All that was found."""
         return self.text + self.phrase + self.template
 
     def as_dict(self) -> dict[str, Any]:
+        """The counts and examples as plain values for JSON."""
         return asdict(self) | {"examples": list(self.examples)}
 
 

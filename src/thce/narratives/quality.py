@@ -66,6 +66,7 @@ class Finding:
 
     @property
     def severity(self) -> str:
+        """`error`, `warning` or `note`, by the rule."""
         return RULES[self.rule][0]
 
 
@@ -78,11 +79,13 @@ class Report:
     statistics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, file: str, line: int, rule: str, message: str) -> None:
+        """Count a finding; of each rule the first few are kept with their words."""
         self.counts[rule] += 1
         if self.counts[rule] <= SHOWN:
             self.findings.append(Finding(file, line, rule, message))
 
     def total(self, severity: str) -> int:
+        """How many findings have this severity."""
         return sum(count for rule, count in self.counts.items() if RULES[rule][0] == severity)
 
     def as_dict(self) -> dict[str, Any]:

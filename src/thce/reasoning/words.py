@@ -164,16 +164,15 @@ def denial(text: str, start: int, end: int) -> str:
 
     A lexical test of the words before and after the span in its sentence, in the manner of NegEx.
     """
+    return next(iter(denials(text, start, end)), "")
+
+
+def denials(text: str, start: int, end: int) -> list[str]:
+    """Every reason why the words of a span do not count, what stands before them first."""
     before, after = around(text, start, end)
-    if before.rstrip().endswith("?"):
-        return "ruled_out"
-    for kind, cue in BEFORE.items():
-        if cue.search(before):
-            return kind
-    for kind, cue in AFTER.items():
-        if cue.search(after):
-            return kind
-    return ""
+    found = ["ruled_out"] if before.rstrip().endswith("?") else []
+    found += [kind for kind, cue in BEFORE.items() if cue.search(before)]
+    return found + [kind for kind, cue in AFTER.items() if cue.search(after)]
 
 
 _OPENING = {

@@ -95,6 +95,10 @@ class EvaluateParams:
     """Rows of each test set answered by the whole system (model and retriever, calibrated)."""
     think_rows: int = knob(0)
     """Rows of each test set for which stage 3 also answers without reasoning (what the reasoning is worth)."""
+    influence_rows: int = knob(0)
+    """Rows of the sets known and unseen_phrase asked again with evidence deleted, with it alone, and with a foreign
+    trace; here 0 means none.
+    """
     batch_size: int = knob(1)
     """Narratives answered at once."""
     max_new_tokens: int = knob(8)

@@ -1,0 +1,148 @@
+"""README and docs do what they say: command blocks run and print what is shown, examples of formats are read, links lead on."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import documents
+import pytest
+import smoke
+from codes_tables import book
+from documents import KINDS, MARKS, PAGES, ROOT, Block, blocks
+
+from thce import cli
+from thce.narratives import quality_rows
+from thce.reasoning.verify import verify
+
+BLOCKS = {page: blocks(page) for page in PAGES}
+EVERY = [block for found in BLOCKS.values() for block in found]
+RUNNABLE = [block for block in EVERY if block.kind in KINDS and not set(block.needs) - {"trained"}]
+TRAINED = (ROOT / "models" / "stage3" / "model.safetensors").is_file() and (ROOT / "models" / "coder").is_dir()
+
+
+@pytest.fixture(scope="module")
+def checkout(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with this one's parameters, lock and metrics, and with the data of a smoke run."""
+    folder = smoke.again(smoke_run, tmp_path_factory.mktemp("docs") / "thce")
+    for name in ("params.yaml", "dvc.lock"):
+        shutil.copyfile(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "metrics", folder / "metrics", dirs_exist_ok=True)
+    smoke.git(folder, "commit", "-qam", "as committed")
+    for name in ("codes", "narratives", "prepared", "pairs"):
+        (folder / "data" / name).symlink_to(smoke_run / "data" / name)
+    trained = ROOT if TRAINED else smoke_run
+    (folder / "models").symlink_to(trained / "models")
+    (folder / "data" / "predictions").symlink_to(trained / "data" / "predictions")
+    return folder
+
+
+@pytest.mark.pipeline
+@pytest.mark.parametrize("page", sorted({ROOT / block.page for block in RUNNABLE}), ids=lambda page: page.name)
+def test_commands_run_and_print_what_is_shown(page: Path, checkout: Path) -> None:
+    smoke.git(checkout, "checkout", "-q", ".")
+    environment = documents.surroundings(checkout)
+    for block in BLOCKS[page]:
+        if block not in RUNNABLE or ("trained" in block.needs and not TRAINED):
+            continue
+        for command, shown in block.steps:
+            code, printed = documents.run(command, checkout, environment)
+            place = f"{block.name}: {command}\n{printed}"
+            assert code in ((0, 1) if shown else (0,)), place
+            assert not shown or documents.fits(shown, printed), place
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("block", [block for block in EVERY if block.kind in KINDS], ids=lambda block: block.name)
+def test_commands_and_options_exist(block: Block) -> None:
+    """Also of the blocks that cannot run here: thce understands its options, make has the target, dvc the command."""
+    assert set(block.needs) <= set(MARKS), block.needs
+    if block.kind == "python":
+        compile(block.text, block.name, "exec")
+        return
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for words in block.commands:
+        if words[0] == "thce" and len(words) > 1:
+            with_help = {"--help", "--version"} & set(words)
+            assert with_help or cli.parse(words[1:]).run, words
+        elif words[0] == "make":
+            assert set(word for word in words[1:] if "=" not in word) <= targets, words
+        elif words[0] == "pytest":
+            assert all((ROOT / word.split("::")[0]).is_file() for word in words if word.startswith("tests/")), words
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_command_stands_where_nothing_runs_it(page: Path) -> None:
+    if page.name not in ("LOG.md", "EVALUATION.md", "TRAINING.md"):
+        assert not documents.unfenced(page)
+    assert all(block.kind for block in BLOCKS[page]) or page.name in ("EVALUATION.md", "TRAINING.md"), "a block without a kind"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            path, _, anchor = target.partition("#")
+            found = (page.parent / path) if path else page
+            assert found.exists(), target
+            if anchor and found.suffix == ".md":
+                heads = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.MULTILINE)
+                slugs = {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+                assert anchor in slugs, target
+
+
+@pytest.mark.unit
+def test_examples_of_formats_are_read() -> None:
+    """What docs/spec.md shows is valid: shapes, codes, evidence; the chosen side holds in every part, the rejected does not."""
+    seen = set()
+    for block in EVERY:
+        if block.kind != "json":
+            continue
+        row = json.loads(block.text)
+        if not {"narrative", "messages", "prompt"} & set(row):
+            continue
+        faults: list[str] = []
+        example = quality_rows.read(row, block.page, block.line, lambda rule, text, told=faults: told.append(f"{rule}: {text}"))
+        assert example is not None and not faults, (block.name, faults)
+        seen.add(example.format)
+        for code_type, code in example.codes or ():
+            assert book().find(code_type, code), block.name
+        for item in example.evidence:
+            assert example.narrative[item["start"] : item["end"]] == item["text"], block.name
+        if example.rejected:
+            assert example.completion and verify(example.narrative, example.completion, book()).faithful, block.name
+            assert not verify(example.narrative, example.rejected, book()).faithful, block.name
+    assert seen == {"narrative", "messages", "pairs"}
+
+
+@pytest.mark.unit
+def test_the_matcher_can_say_no() -> None:
+    assert documents.fits(["a ... c", "...", "end"], "a b c\nx\ny\nend\n")
+    assert documents.fits(["a", "..."], "a\n") and documents.fits(["..."], "")
+    assert not documents.fits(["a ... c"], "a b d\n")
+    assert not documents.fits(["a"], "a\nb\n") and not documents.fits(["a", "b"], "a\n")
+
+
+@pytest.mark.unit
+def test_the_site_config_names_every_page() -> None:
+    import yaml
+
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+
+    def pages(nav: object) -> list[str]:
+        if isinstance(nav, str):
+            return [nav]
+        items = nav.values() if isinstance(nav, dict) else nav
+        assert not isinstance(items, str) and hasattr(items, "__iter__")
+        return [page for item in items for page in pages(item)]
+
+    there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert set(pages(config["nav"])) == there
+    assert config["theme"]["font"] is False and config["strict"] is True
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert not re.search(r"https?://", text)  # nothing is fetched from another host
