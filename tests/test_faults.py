@@ -46,8 +46,9 @@ def recover(folder: Path) -> str:
     assert commands == ["thce doctor --mend", "dvc repro"]
     printed = ""
     for command in commands:
+        environment = smoke.environment(PYTHONPATH=str(folder / "src"))
         done = subprocess.run(
-            [sys.executable, "-m", *command.split()], cwd=folder, env=smoke.environment(), capture_output=True, text=True
+            [sys.executable, "-m", *command.split()], cwd=folder, env=environment, capture_output=True, text=True
         )
         printed += done.stdout + done.stderr
         assert done.returncode == 0, printed[-4000:]
@@ -115,30 +116,33 @@ def test_kills_at_random_moments_of_every_stage(smoke_run: Path, tmp_path: Path)
         if victim is None:  # the end is reached, or dvc cannot go on
             run.wait()
             if run.returncode == 0:
-                break
+                spared = [stage for stage in smoke.STAGES if kills[stage] < KILLS]
+                if not spared:
+                    break
+                for stage in spared:  # it ended before its kill came: run it again, kill it sooner
+                    drop(folder, stage)
+                    seconds[stage] /= 2
+                continue
             assert re.search(r"dvc\.lock|rwlock|join\(\) argument must be str", printed), printed[-3000:]
             recover(folder)
             mended += 1
             continue
         time.sleep(draw.uniform(0, 1.15) * seconds[victim])
         if attempt % 2:
-            stage = subprocess.run(
-                ["pgrep", "-g", str(run.pid), "-f", "stages/"], capture_output=True, text=True
-            ).stdout.split()
-            for pid in stage:
+            stage = subprocess.run(["pgrep", "-g", str(run.pid), "-f", "stages/"], capture_output=True, text=True)
+            for pid in stage.stdout.split():
                 with suppress(ProcessLookupError):  # it has just ended by itself
                     os.kill(int(pid), signal.SIGKILL)
-            kills[victim] += bool(stage)
-            if not stage:  # between two stages: take all
+            if not stage.stdout:  # between two stages: take all
                 os.killpg(run.pid, signal.SIGKILL)
-                kills[victim] += 1
         else:
             os.killpg(run.pid, signal.SIGKILL)
-            kills[victim] += 1
-        run.stdout.read()
+        later = re.findall(r"^Running stage '(\w+)'", run.stdout.read(), re.MULTILINE)
         run.wait()
+        if run.returncode:
+            kills[later[-1] if later else victim] += 1
     print(f"{kills.total()} kills: {dict(kills)}; DVC could not go on {mended} times")
-    assert kills.total() >= 30 and set(kills) == set(smoke.STAGES)
+    assert kills.total() >= 30 and all(kills[stage] >= KILLS for stage in smoke.STAGES)
     recover(folder)
     assert_same(folder, smoke_run)
 
@@ -214,9 +218,9 @@ def drop(folder: Path, stage: str) -> None:
     for out in [*entry.get("outs", []), *entry.get("metrics", [])]:
         path = out if isinstance(out, str) else next(iter(out))
         if isinstance(out, str):
-            cached(folder, path).unlink()
+            cached(folder, path).unlink(missing_ok=True)
         target = folder / path
-        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
     shutil.rmtree(folder / ".dvc" / "cache" / "runs", ignore_errors=True)
 
 
