@@ -123,7 +123,15 @@ _PICKS = 6
 def decisions(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge) -> list[str]:
     """Every deciding bullet that holds, in several wordings; the most telling kind of claim first."""
     found = dict.fromkeys(line for pick in range(_PICKS) for line in _candidates(quote, pair, facts, pick))
-    return [line for line in found if true_of(narrative, quote, pair, line, facts)]
+    verdicts: dict[str, bool] = {}  # of each claim, however it is worded
+    kept = []
+    for line in found:
+        claim = str(grammar.read(line))
+        if claim not in verdicts:
+            verdicts[claim] = true_of(narrative, quote, pair, line, facts)
+        if verdicts[claim]:
+            kept.append(line)
+    return kept
 
 
 def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts: Knowledge) -> bool:

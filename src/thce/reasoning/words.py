@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 _WORD = re.compile(r"[a-z0-9]+(?:\.\d+)?")
 _SENTENCE = re.compile(r"(?:[.!?;](?=[\s\])\"]|$)|\n|(?<=\s)\d{1,2}\)(?=\s))+\s*")
@@ -101,6 +102,7 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+@lru_cache(maxsize=65_536)
 def root(word: str) -> str:
     """A word without its commonest ending, so that `wheeled` and `wheels` are the same; at least four letters stay."""
     if word[-1:].isdigit():
