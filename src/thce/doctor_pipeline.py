@@ -104,6 +104,8 @@ def broken_lock() -> str | None:
     path = Path(relock.LOCK)
     if not path.is_file():
         return None
+    if not path.read_bytes().endswith(b"\n"):  # DVC ends the file with a line break; a cut seldom does
+        return f"{path}: is cut short"
     try:
         stages = params.read_yaml(path)["stages"]
         for stage, entry in stages.items():
