@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
+from training_settings import DPO
 from transformers import PreTrainedTokenizerFast
 from trl import SFTConfig, SFTTrainer
 
@@ -17,7 +19,7 @@ from thce.answers import format_answer
 from thce.errors import UserError
 from thce.modeling import base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
 from thce.modeling.trainer import SupervisedTrainer
-from thce.settings.modeling import BaseParams, Stage1Params, Stage3Params
+from thce.settings.modeling import BaseParams, Stage1Params
 
 pytestmark = pytest.mark.unit
 
@@ -174,22 +176,7 @@ def test_preference_tuning_raises_the_chosen_over_the_rejected(parent: Path, tmp
     rows = [{"prompt": talk[:-1], "chosen": talk[-1]["content"], "rejected": format_answer([])} for talk in talks]
     for part in ("train", "val"):
         files.write_jsonl(tmp_path / f"{part}.jsonl", rows[:: 1 if part == "train" else 4])
-    settings = Stage3Params(
-        precision="fp32",
-        epochs=1.0,
-        batch_size=9,
-        micro_batch=3,
-        learning_rate=0.001,
-        warmup=0.1,
-        beta=0.3,
-        loss_type=("sigmoid", "sft"),
-        loss_weights=(1.0, 1.0),
-        max_grad_norm=1.0,
-        max_length=256,
-        save_steps=50,
-        patience=0,
-        report_to=(),
-    )
+    settings = replace(DPO, micro_batch=3, warmup=0.1, save_steps=50)
     points, metrics = dpo.train_stage(tmp_path / "stage2", tmp_path / "stage3", tmp_path, settings, 4)
     held = metrics["held_out"]
     assert held["before"]["reward_margin"] == 0 and held["after"]["reward_margin"] > 0

@@ -13,32 +13,16 @@ from typing import Any
 
 import pytest
 from test_modeling_fit import BASE, CODES, SFT, conversations
+from training_settings import DPO
 
 from thce import files
 from thce.answers import format_answer
 from thce.errors import UserError
 from thce.modeling import base, chat, checkpoints, dpo, fit, options, runtime, sft, tokenizer
 from thce.modeling.trainer import SupervisedTrainer
-from thce.settings.modeling import Stage1Params, Stage3Params
+from thce.settings.modeling import Stage1Params
 
 pytestmark = pytest.mark.unit
-
-DPO = Stage3Params(
-    precision="fp32",
-    epochs=1.0,
-    batch_size=9,
-    micro_batch=9,
-    learning_rate=0.001,
-    warmup=0.0,
-    beta=0.3,
-    loss_type=("sigmoid", "sft"),
-    loss_weights=(1.0, 1.0),
-    max_grad_norm=1.0,
-    max_length=256,
-    save_steps=1,
-    patience=0,
-    report_to=(),
-)
 
 
 @pytest.fixture(scope="module")
