@@ -53,9 +53,7 @@ class Library:
     def answer(self, texts: Sequence[str], think: bool, batch: int) -> list[str]:
         """Completions, batches sorted by length as the coder sorts them."""
         system = self.systems[think]
-        chats = [
-            prompt_text([{"role": "system", "content": system}, {"role": "user", "content": text}]) for text in texts
-        ]
+        chats = [prompt_text([{"role": "system", "content": system}, {"role": "user", "content": text}]) for text in texts]
         prompts = [encoding.ids for encoding in self.fast.encode_batch_fast(chats, add_special_tokens=False)]
         order = sorted(range(len(texts)), key=lambda i: len(prompts[i]))
         found = [""] * len(texts)

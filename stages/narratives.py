@@ -21,9 +21,7 @@ def main() -> None:
     rows = synthetic.build(stuff, settings, seed)
     found = contamination.check(rows, stuff.phrases)
     if found.total:
-        raise UserError(
-            OUT, f"{found.total} leaks between the splits, first {found.examples[0]}", "mend the split, then rerun"
-        )
+        raise UserError(OUT, f"{found.total} leaks between the splits, first {found.examples[0]}", "mend the split, then rerun")
     for name, group in rows.items():
         write_jsonl(f"{OUT}/{name}.jsonl", group)
     write_jsonl(f"{OUT}/phrases.jsonl", synthetic.phrase_rows(stuff.phrases))

@@ -51,9 +51,7 @@ def main() -> None:
     tested = [row for name in prepare.TESTS for row in rows[name]]
     leaks = list(prepare.contamination(rows["train"], rows["val"], tested, texts, held))
     if leaks:
-        raise UserError(
-            NARRATIVES, f"{len(leaks)} leaks into training, first: {leaks[0]}", "mend the split, then rerun"
-        )
+        raise UserError(NARRATIVES, f"{len(leaks)} leaks into training, first: {leaks[0]}", "mend the split, then rerun")
 
     # results
     for stage, sets in stages.items():

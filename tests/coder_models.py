@@ -33,9 +33,7 @@ def rows(think: bool) -> list[list[dict[str, str]]]:
     """Conversations over every phrase and sentence, some with two codes and some with none."""
     singles = [(code, phrase) for code, phrases in PHRASES.items() for phrase in phrases]
     cases = [([one], sentence.format(one[1])) for one in singles for sentence in SENTENCES]
-    cases += [
-        ([one, two], f"Dx {one[1]}. Dx {two[1]}.") for one in singles[::2] for two in singles[1::2] if one[0] != two[0]
-    ]
+    cases += [([one, two], f"Dx {one[1]}. Dx {two[1]}.") for one in singles[::2] for two in singles[1::2] if one[0] != two[0]]
     cases += [([], sentence.format("nothing new")) for sentence in SENTENCES]
     found = []
     for items, narrative in cases:

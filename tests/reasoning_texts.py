@@ -81,9 +81,7 @@ def reflux(decision: str, quote: str) -> str:
 def bmi(number: str, span: str) -> str:
     """The body mass index trace with this range."""
     quote = f'Stated: "BMI {number}"'
-    return text(
-        Z68, quote, "Category: Z68 Body mass index [BMI]", f'Decides: "{number}" lies in {span}', "Code: Z68.31"
-    )
+    return text(Z68, quote, "Category: Z68 Body mass index [BMI]", f'Decides: "{number}" lies in {span}', "Code: Z68.31")
 
 
 def gout(quote: str = "gout") -> str:

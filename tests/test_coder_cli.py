@@ -115,9 +115,7 @@ FAULTY = (
 )
 
 
-def test_a_bad_row_is_written_as_an_error_and_the_rest_is_coded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_row_is_written_as_an_error_and_the_rest_is_coded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.jsonl").write_text(FAULTY, encoding="utf-8")
     assert run("--input", str(tmp_path / "in.jsonl"), "--output", str(tmp_path / "out.jsonl")) == 1
     found = read(tmp_path / "out.jsonl")

@@ -106,9 +106,7 @@ def test_an_unsure_answer_goes_to_review() -> None:
 def test_one_note_or_many_the_codes_are_the_same(think: bool) -> None:
     together = coder().code(NOTES, think)
     apart = [coder().code([note], think)[0] for note in NOTES]
-    assert [(names(one), one.status, one.text) for one in together] == [
-        (names(one), one.status, one.text) for one in apart
-    ]
+    assert [(names(one), one.status, one.text) for one in together] == [(names(one), one.status, one.text) for one in apart]
 
 
 def test_a_code_type_leaves_only_its_codes() -> None:

@@ -106,9 +106,7 @@ def test_what_is_left_out_is_spread_and_reported() -> None:
 
 def test_a_taught_model_answers_as_it_was_taught() -> None:
     data = rows(True)
-    found = decoder(True).constrained(
-        prompts([row[1]["content"] for row in data], True), codes(True), think=True, **LIMITS
-    )
+    found = decoder(True).constrained(prompts([row[1]["content"] for row in data], True), codes(True), think=True, **LIMITS)
     wanted = [row[2]["content"] for row in data]
     assert sum(answer.text == text for answer, text in zip(found, wanted, strict=True)) >= 0.9 * len(wanted)
     assert max(len(answer.lines) for answer in found) == 2
@@ -151,9 +149,7 @@ def check(answer: Answer, think: bool) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=6), st.booleans(), st.booleans())
-def test_whatever_is_written_in_a_narrative_the_answer_is_codes_in_scope(
-    texts: list[str], think: bool, trained: bool
-) -> None:
+def test_whatever_is_written_in_a_narrative_the_answer_is_codes_in_scope(texts: list[str], think: bool, trained: bool) -> None:
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]
     ids = prompts(texts, trained, think)
     for answer in decoder(trained).constrained(ids, codes(trained), think=think, **LIMITS):

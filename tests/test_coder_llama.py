@@ -76,9 +76,7 @@ def test_a_folder_without_a_model_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
-    config = Qwen2Config(
-        vocab_size=60, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4
-    )
+    config = Qwen2Config(vocab_size=60, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4)
     Qwen2ForCausalLM(config).save_pretrained(tmp_path)
     with pytest.raises(UserError, match="not a plain Llama"):
         Llama.load(tmp_path)

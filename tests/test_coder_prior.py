@@ -30,9 +30,7 @@ TEXTS = {
 def small() -> Prior:
     texts = [text for group in TEXTS.values() for text in group]
     targets = [label for label, group in TEXTS.items() for _ in group]
-    return fit(
-        texts * 3, targets * 3, LABELS, dim=8, epochs=40, learning_rate=0.05, dropout=0.3, seed=2, min_count=1, batch=10
-    )
+    return fit(texts * 3, targets * 3, LABELS, dim=8, epochs=40, learning_rate=0.05, dropout=0.3, seed=2, min_count=1, batch=10)
 
 
 def test_features_are_ngrams_inside_words_words_and_pairs() -> None:
@@ -65,12 +63,8 @@ def test_a_text_scores_the_same_alone_and_among_others() -> None:
 def test_saved_twice_the_bytes_are_the_same_and_loaded_the_scores(tmp_path: Path) -> None:
     for name in ("a", "b"):
         small().save(tmp_path / name)
-    fit_again = fit(
-        ["a b", "c d"], [0, 1], LABELS, dim=4, epochs=2, learning_rate=0.1, dropout=0.5, seed=9, min_count=1
-    )
-    and_again = fit(
-        ["a b", "c d"], [0, 1], LABELS, dim=4, epochs=2, learning_rate=0.1, dropout=0.5, seed=9, min_count=1
-    )
+    fit_again = fit(["a b", "c d"], [0, 1], LABELS, dim=4, epochs=2, learning_rate=0.1, dropout=0.5, seed=9, min_count=1)
+    and_again = fit(["a b", "c d"], [0, 1], LABELS, dim=4, epochs=2, learning_rate=0.1, dropout=0.5, seed=9, min_count=1)
     assert (fit_again.vectors == and_again.vectors).all()
     for file in ("prior.json", "prior.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

@@ -62,9 +62,7 @@ CASES: list[tuple[str, list[Pair], dict[Pair, list[str]]]] = [
 
 @pytest.mark.parametrize(("note", "pairs", "quotes"), CASES)
 @pytest.mark.parametrize("known", [True, False])
-def test_the_reasoning_holds_whoever_chooses(
-    note: str, pairs: list[Pair], quotes: dict[Pair, list[str]], known: bool
-) -> None:
+def test_the_reasoning_holds_whoever_chooses(note: str, pairs: list[Pair], quotes: dict[Pair, list[str]], known: bool) -> None:
     trace, held = reasoned(note, pairs, quotes, known)
     found = verdict(note, pairs, trace)
     assert held and found.faithful, found
@@ -83,7 +81,7 @@ def test_where_nothing_in_the_text_supports_the_code_that_is_said() -> None:
 
 
 def test_the_model_chooses_and_forced_text_needs_no_model() -> None:
-    steps: Script = (Step(("- Documented: \"x\"",), (1,)), Step(("- Code: J20.9", "- So the code is J20.9"), (2, 2)))
+    steps: Script = (Step(('- Documented: "x"',), (1,)), Step(("- Code: J20.9", "- So the code is J20.9"), (2, 2)))
     (trace,) = explain(decoder(), [prompt("x")], [steps])
     assert trace in ('- Documented: "x"\n- Code: J20.9', '- Documented: "x"\n- So the code is J20.9')
     alone: Script = (Step(("- Code: none",), (1,)),)

@@ -15,9 +15,7 @@ from thce.errors import UserError
 
 pytestmark = pytest.mark.unit
 
-SEQUENCES = st.lists(
-    st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple), min_size=1, max_size=25, unique=True
-)
+SEQUENCES = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple), min_size=1, max_size=25, unique=True)
 
 
 def prefix_free(sequences: list[tuple[int, ...]]) -> list[tuple[int, ...]]:

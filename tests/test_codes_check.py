@@ -27,9 +27,7 @@ def rules(result: Check) -> list[str]:
     return [message.rule_id for message in result.messages]
 
 
-@pytest.mark.parametrize(
-    "code", ["E11.9", "I10", "S52.501A", "T88.7XXA", "U07.1", "U09.9", "QA0.0101", "C7A.00", "Z3A.20"]
-)
+@pytest.mark.parametrize("code", ["E11.9", "I10", "S52.501A", "T88.7XXA", "U07.1", "U09.9", "QA0.0101", "C7A.00", "Z3A.20"])
 def test_billable_codes(code: str) -> None:
     result = check(code)
     assert (result.status, result.normalised, result.normalised_from) == ("valid_billable", code, None)
@@ -83,9 +81,7 @@ def test_lookalikes_are_suggested_never_replaced(text: str) -> None:
     assert result.suggestions[0].code in ("E11.9", "I10", "J20.9")
 
 
-@pytest.mark.parametrize(
-    "text", ["E11.9, E10.9", "E11.9 E10.9", "E11.9 (E10.9)", "I10 I11", "E11/9", "", " ", ".", "-", "4"]
-)
+@pytest.mark.parametrize("text", ["E11.9, E10.9", "E11.9 E10.9", "E11.9 (E10.9)", "I10 I11", "E11/9", "", " ", ".", "-", "4"])
 def test_what_is_not_one_code_is_bad_format(text: str) -> None:
     assert check(text).status == "bad_format"
 

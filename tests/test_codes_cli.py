@@ -61,9 +61,7 @@ def test_codes_from_standard_input(
     assert capsys.readouterr().out.count("valid_billable") == 2
 
 
-def test_wrong_use_is_exit_code_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_is_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert run("check") == 2
     assert run("check", "--file", str(tmp_path / "none.txt")) == 2

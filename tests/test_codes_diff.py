@@ -20,9 +20,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def releases(tmp_path: Path) -> tuple[Path, Path]:
-    paths = files.write(
-        tmp_path, icd10cm_order_2026__txt=files.order(), icd10cm_order_2027__txt=files.order(files.NEXT)
-    )
+    paths = files.write(tmp_path, icd10cm_order_2026__txt=files.order(), icd10cm_order_2027__txt=files.order(files.NEXT))
     return paths["icd10cm_order_2026__txt"], paths["icd10cm_order_2027__txt"]
 
 
@@ -96,9 +94,7 @@ def project(tmp_path: Path) -> dict[str, Path]:
         path.mkdir()
     scope = {"codes": [{"code": "E11.9"}, {"code": "I42.0"}]}
     (folders["database"] / "icd10_codes.json").write_text(json.dumps(scope))
-    phrases = (
-        "# remarks\n\nICD10 E11.9  Diabetes\n  lay  sugar\n\nICD10 I42.0  Dilated cardiomyopathy\n  lay  weak heart\n"
-    )
+    phrases = "# remarks\n\nICD10 E11.9  Diabetes\n  lay  sugar\n\nICD10 I42.0  Dilated cardiomyopathy\n  lay  weak heart\n"
     (folders["phrasebook"] / "a.txt").write_text(phrases)
     rows = [{"codes": [{"code_type": "ICD10", "code": code}]} for code in ("E11.9", "I42.0", "I42.0")]
     (folders["narratives"] / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -163,9 +163,7 @@ def test_mce_lists(lists: EditLists) -> None:
 
 
 def test_poa_indicators_are_asked_for_inpatients(lists: EditLists) -> None:
-    (finding,) = [
-        item for item in find("I10", "Z79.4", lists=lists, setting="inpatient") if item.rule_id == "poa_needed"
-    ]
+    (finding,) = [item for item in find("I10", "Z79.4", lists=lists, setting="inpatient") if item.rule_id == "poa_needed"]
     assert finding.codes == ("I10",)
     assert "poa_needed" not in [item.rule_id for item in find("I10", "Z79.4", lists=lists)]
 
@@ -242,9 +240,7 @@ def test_which_codes_a_reference_names() -> None:
     assert match.names(Reference("C51", "C52"), "C52") and not match.names(Reference("C51", "C52"), "C53.9")
     assert match.names(Reference("C76", "C80"), "C79.51"), "ranges follow the order of the table"
     assert not match.names(Reference("C76", "C80"), "C7A.00"), "C7A stands before C76"
-    assert match.names(Reference("E08", "E13", "44"), "E11.44") and not match.names(
-        Reference("E08", "E13", "44"), "E11.9"
-    )
+    assert match.names(Reference("E08", "E13", "44"), "E11.44") and not match.names(Reference("E08", "E13", "44"), "E11.9")
     drug = Reference("T36", "T50", "", (5, 6), "5")
     assert match.names(drug, "T36.0X5A") and not match.names(drug, "T36.0X1A")
 

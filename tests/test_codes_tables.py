@@ -172,9 +172,7 @@ def test_missing_tables_say_how_to_make_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("code", "said"), [("E11", "E11 is not a billable code"), ("I10", "I10 stands there twice")])
 def test_a_faulty_scope_file_is_named(code: str, said: str) -> None:
-    items = {
-        "ICD10": [Item("E11", "category", "E08-E13", "Diabetes"), Item("I10", "category", "I10-I1A", "High", True)]
-    }
+    items = {"ICD10": [Item("E11", "category", "E08-E13", "Diabetes"), Item("I10", "category", "I10-I1A", "High", True)]}
     scope = {"ICD10": {"codes": [{"code": "I10"}, {"code": code}]}}
     with pytest.raises(UserError, match=f"icd10_codes.json: {said}"):
         tables.scope_rows(items, scope, DATABASE)

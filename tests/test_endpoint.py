@@ -160,9 +160,7 @@ def test_one_refused_prompt_does_not_stop_the_others(server: Server, tmp_path: P
     assert result["failed"] == {"0": "HTTP 400: fault 400"} and result["accepted"] == 2
 
 
-def test_a_server_that_fails_again_and_again_stops_the_run_and_the_rest_can_follow(
-    server: Server, tmp_path: Path
-) -> None:
+def test_a_server_that_fails_again_and_again_stops_the_run_and_the_rest_can_follow(server: Server, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     server.script.extend(["good"] * 3 + [422] * 100)
     with pytest.raises(UserError, match="3 replies are kept"):
@@ -336,9 +334,7 @@ def test_a_dry_run_sends_nothing_and_learns_from_what_was_paid(
     output = tmp_path / "out.jsonl"
     guess = estimate(some(100), at(server), output, 2.0, 10.0)
     assert guess["requests"] == 100 and not guess["measured"]
-    assert guess["cost"] == pytest.approx(
-        (guess["prompt_tokens"] * 2 + guess["completion_tokens"] * 10) / 1e6, abs=1e-4
-    )
+    assert guess["cost"] == pytest.approx((guess["prompt_tokens"] * 2 + guess["completion_tokens"] * 10) / 1e6, abs=1e-4)
     assert guess["cost"] < guess["cost_at_most"]
     assert server.requests == []
     make(server, output, 40)

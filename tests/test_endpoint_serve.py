@@ -28,9 +28,7 @@ def learned_by_heart(asked: list[Task], folder: Path) -> None:
 
     torch.set_num_threads(1)
     torch.manual_seed(17)
-    rows = [
-        [*task.messages, {"role": "assistant", "content": good_reply(task.messages[1]["content"])}] for task in asked
-    ]
+    rows = [[*task.messages, {"role": "assistant", "content": good_reply(task.messages[1]["content"])}] for task in asked]
     words = tokenizer.train((turn["content"] for row in rows for turn in row for _ in range(2)), 700)
     model = LlamaForCausalLM(
         LlamaConfig(

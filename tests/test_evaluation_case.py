@@ -86,9 +86,7 @@ def test_another_mode_and_an_answer_nobody_can_read(files: tuple[Path, Path], ca
         (["known-1", "--system", "stage9"], "holds no such answer"),
     ],
 )
-def test_what_is_not_there(
-    files: tuple[Path, Path], words: list[str], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_not_there(files: tuple[Path, Path], words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert show(files, *words) == 2
     assert said in capsys.readouterr().err
 

@@ -115,9 +115,7 @@ def test_gold_out_of_scope_is_a_miss_or_left_out() -> None:
     assert code(FOREIGN) not in {code(f"{entry.code_type} {entry.code}") for entry in book().scope}
     whole, found = scope.restricted(items, book(), only=False)
     assert whole == items and found == scope.Scope(rows=4, codes=5, in_scope=2, not_in_tables=1, dropped=0)
-    assert found.sentence(False) == (
-        "2 of 5 gold codes are in scope; the other 3 (1 in no code table here) count as misses"
-    )
+    assert found.sentence(False) == ("2 of 5 gold codes are in scope; the other 3 (1 in no code table here) count as misses")
     cut, found = scope.restricted(items, book(), only=True)
     assert [one.gold for one in cut] == [codes(J), (), codes(H)] and found.dropped == 1
     assert "were left out, with 1 of 4 rows" in found.sentence(True)

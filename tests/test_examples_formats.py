@@ -135,9 +135,7 @@ def test_held_out_phrases_stay_out_of_the_text_for_the_base_model() -> None:
 
 def test_contamination_names_every_leak() -> None:
     training = [row("Follow-up of right knee OA.", ("ICD10", "M17.11", "right knee OA")) | {"template": "a+b"}]
-    tests = [
-        row("FOLLOW-UP OF right knee OA", ("ICD10", "M17.11", "right knee OA")) | {"template": "b+c", "id": "test-1"}
-    ]
+    tests = [row("FOLLOW-UP OF right knee OA", ("ICD10", "M17.11", "right knee OA")) | {"template": "b+c", "id": "test-1"}]
     held: dict[str, set[str]] = {"test": {key("knee OA")}, "val": set()}
     found = list(prepare.contamination(training, [], tests, ["left knee OA\nx"], held))
     assert any("repeats test-1" in line for line in found)

@@ -17,8 +17,7 @@ def test_json_is_sorted_rounded_and_ends_in_a_newline(tmp_path: Path) -> None:
     path = tmp_path / "a" / "x.json"
     files.write_json(path, {"b": 1 / 3, "a": [1.0000001, {"é": True}]})
     assert (
-        path.read_text(encoding="utf-8")
-        == '{\n  "a": [\n    1.0,\n    {\n      "é": true\n    }\n  ],\n  "b": 0.333333\n}\n'
+        path.read_text(encoding="utf-8") == '{\n  "a": [\n    1.0,\n    {\n      "é": true\n    }\n  ],\n  "b": 0.333333\n}\n'
     )
 
 

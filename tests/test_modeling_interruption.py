@@ -128,9 +128,7 @@ def test_a_learning_rate_out_of_reason_is_named(parent: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
-def test_patience_stops_early_and_keeps_the_best_weights(
-    parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_patience_stops_early_and_keeps_the_best_weights(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[int, float] = {}
 
     def note(self, args, state, control, metrics, **kwargs):  # type: ignore[no-untyped-def]

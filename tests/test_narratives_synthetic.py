@@ -77,9 +77,7 @@ def test_the_sets_have_the_sizes_asked_for(rows: Rows) -> None:
 
 def test_evidence_stands_where_it_says_once_for_each_code(rows: Rows) -> None:
     for row in every(rows):
-        assert [(e["code_type"], e["code"]) for e in row["evidence"]] == [
-            (c["code_type"], c["code"]) for c in row["codes"]
-        ]
+        assert [(e["code_type"], e["code"]) for e in row["evidence"]] == [(c["code_type"], c["code"]) for c in row["codes"]]
         for item in row["evidence"]:
             assert row["narrative"][item["start"] : item["end"]] == item["text"] != ""
         assert len({(c["code_type"], c["code"]) for c in row["codes"]}) == len(row["codes"])
@@ -139,9 +137,7 @@ def test_narratives_are_short(rows: Rows) -> None:
     assert lengths[-1] <= 70
 
 
-def test_a_distractor_in_a_note_with_a_code_comes_from_training_and_from_another_code(
-    rows: Rows, stuff: Material
-) -> None:
+def test_a_distractor_in_a_note_with_a_code_comes_from_training_and_from_another_code(rows: Rows, stuff: Material) -> None:
     gold = {pair: {item.key for item in group} for pair, group in stuff.phrases.train.items()}
     index = PhraseIndex(item.key for group in stuff.phrases.train.values() for item in group if " " in item.key)
     seen = 0

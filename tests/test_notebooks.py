@@ -59,9 +59,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(folder / "data" / "prepared" / "test_known.jsonl", tests)
     given = [{"code_type": "ICD10", "code": "J20.9"}]
     about = {"system": "system", "mode": "fused"}
-    found = [
-        about | {"id": f"k{n}", "codes": given if n else [], "confidence": n / 4, "text": f"<t{n}>"} for n in range(4)
-    ]
+    found = [about | {"id": f"k{n}", "codes": given if n else [], "confidence": n / 4, "text": f"<t{n}>"} for n in range(4)]
     write_jsonl(folder / "data" / "predictions" / "system.jsonl", found)
     return folder
 

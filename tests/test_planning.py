@@ -93,9 +93,7 @@ def test_a_broken_template_and_a_wrong_mask_are_counted(nowhere: Path) -> None:
         (["stage1", "--dry-run", "--profile", "{source: nobody/model, revision: abc}"], "nobody/model: its shape is not known"),
     ],
 )
-def test_wrong_use_is_one_line(
-    nowhere: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], fault: str
-) -> None:
+def test_wrong_use_is_one_line(nowhere: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], fault: str) -> None:
     if arguments[-1].startswith("{"):
         keys = dict(one.split(": ") for one in arguments[-1].strip("{}").split(", "))
         arguments = [*arguments[:-1], changed(nowhere, **keys)]

@@ -138,9 +138,7 @@ def test_a_plain_word_is_still_found_at_its_span(before: str, word: str, after: 
 
 
 def test_sections_are_found_in_both_usual_layouts() -> None:
-    transcribed = (
-        "SUBJECTIVE:,  A 23-year-old woman.,MEDICATIONS: , None.,ASSESSMENT:,  Allergic rhinitis.,PLAN:,1.  Zyrtec."
-    )
+    transcribed = "SUBJECTIVE:,  A 23-year-old woman.,MEDICATIONS: , None.,ASSESSMENT:,  Allergic rhinitis.,PLAN:,1.  Zyrtec."
     assert [section.name for section in sections(transcribed)] == ["subjective", "medications", "assessment", "plan"]
     typed = "Name: ___\n\nHPI:\nFelt well. Temp: 98\n\nDischarge Diagnoses:\nPneumonia\nHTN\n"
     found = {section.name: typed[section.start : section.end] for section in sections(typed)}

@@ -50,9 +50,7 @@ def narrative(number: int) -> dict[str, Any]:
         "id": f"row-{number}",
         "narrative": text,
         "codes": [place],
-        "evidence": [
-            place | {"start": start, "end": start + len(phrase), "text": phrase, "phrase": phrase, "kind": "synonym"}
-        ],
+        "evidence": [place | {"start": start, "end": start + len(phrase), "text": phrase, "phrase": phrase, "kind": "synonym"}],
         "template": f"clinic-{number}",
         "kind": "clinic",
         "source": "synthetic",
@@ -204,9 +202,7 @@ def test_a_faulty_answer_is_named(tmp_path: Path) -> None:
 
 def test_reasoning_need_not_be_verified(tmp_path: Path) -> None:
     row = stage2(0)
-    path = write(
-        tmp_path / "set.jsonl", [answer(row, row["messages"][2]["content"].replace("acute bronchitis", "asthma", 1))]
-    )
+    path = write(tmp_path / "set.jsonl", [answer(row, row["messages"][2]["content"].replace("acute bronchitis", "asthma", 1))])
     assert [item[0] for item in found(path)] == ["reasoning"]
     assert found(path, reasoning=False) == []
 
@@ -294,10 +290,7 @@ def test_leaks_between_splits_are_errors(tmp_path: Path) -> None:
 
 
 def test_findings_are_counted_in_full_and_kept_in_part(tmp_path: Path) -> None:
-    rows = [
-        narrative(number) | {"codes": [{"code_type": "ICD10", "code": "J20"}], "evidence": []}
-        for number in range(6, 56)
-    ]
+    rows = [narrative(number) | {"codes": [{"code_type": "ICD10", "code": "J20"}], "evidence": []} for number in range(6, 56)]
     report = quality.check([write(tmp_path / "set.jsonl", rows)], book(), near=None)
     assert report.counts["code"] == 50
     assert len([item for item in report.findings if item.rule == "code"]) == quality.SHOWN
@@ -326,9 +319,7 @@ def test_candidates_of_minhash_are_confirmed_by_exact_overlap() -> None:
         }
         if best is not None:
             assert best.overlap == exact[best.number] >= 0.5
-        assert not [
-            other for other, overlap in exact.items() if overlap >= 0.8 and (best is None or best.overlap < overlap)
-        ]
+        assert not [other for other, overlap in exact.items() if overlap >= 0.8 and (best is None or best.overlap < overlap)]
         index.add(number, item)
 
 

@@ -152,9 +152,7 @@ def test_the_examples_of_the_documentation_hold() -> None:
         lines = block.replace("<think>\n", "").replace("</think>\n", "").split("\n")
         bullets = [line for line in lines if line.startswith("- ")]
         quoted = [
-            bullet["quote"]
-            for line in bullets
-            if (bullet := grammar.read(line)) and bullet.kind in ("evidence", "reason")
+            bullet["quote"] for line in bullets if (bullet := grammar.read(line)) and bullet.kind in ("evidence", "reason")
         ]
         text = "<think>\n" + "\n".join(bullets) + "\n</think>\n" + "\n".join(lines[len(bullets) :])
         assert verify(". ".join(quoted) + ".", text, book()).faithful, block

@@ -48,9 +48,7 @@ def test_true_traces_are_faithful(narrative: str, completion: str) -> None:
     assert verdict.score == 1.0
 
 
-@pytest.mark.parametrize(
-    ("narrative", "completion", "parts"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
-)
+@pytest.mark.parametrize(("narrative", "completion", "parts"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_false_traces_are_not(narrative: str, completion: str, parts: str) -> None:
     verdict = verify(narrative, completion, book())
     failed = {part for part, holds in zip(PARTS, verdict.parts, strict=True) if not holds}

@@ -21,8 +21,7 @@ NOTES = ["note_id", "subject_id", "hadm_id", "note_type", "note_seq", "charttime
 DIAGNOSES = ["subject_id", "hadm_id", "seq_num", "icd_code", "icd_version"]
 SERVICES = ["subject_id", "hadm_id", "chartdate", "hcpcs_cd", "seq_num", "short_description"]
 TEXT = (
-    "Name:  ___\nAdmission Date: ___\n\nChief Complaint:\ncough\n\n"
-    "Discharge Diagnosis:\n{}\n\nDischarge Condition:\nstable\n"
+    "Name:  ___\nAdmission Date: ___\n\nChief Complaint:\ncough\n\nDischarge Diagnosis:\n{}\n\nDischarge Condition:\nstable\n"
 )
 
 
@@ -68,9 +67,7 @@ def mimic(tmp_path: Path) -> dict[str, Any]:
 
 def read(config: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
     said: list[str] = []
-    found = list(
-        sources.rows(configure(config, "test"), book(), 17, lambda _, what, why: said.append(f"{what}: {why}"))
-    )
+    found = list(sources.rows(configure(config, "test"), book(), 17, lambda _, what, why: said.append(f"{what}: {why}")))
     return found, said
 
 

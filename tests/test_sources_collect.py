@@ -49,9 +49,7 @@ def setup(tmp_path: Path) -> dict[str, Any]:
         "seed": 17,
         "val": 0.1,
         "test": 0.2,
-        "sources": [
-            {"source": "rows", "name": name, "path": str(tmp_path / f"{name}.jsonl")} for name in ("one", "two")
-        ],
+        "sources": [{"source": "rows", "name": name, "path": str(tmp_path / f"{name}.jsonl")} for name in ("one", "two")],
         "sets": {
             "stage1": {"split": "train", "count": 101, "mix": {"one": 0.5, "two": 0.5}, "max_per_code": 25},
             "stage2": {"split": "train", "count": 60, "mix": {"one": 0.5, "two": 0.5}, "evidence": True},

@@ -48,9 +48,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--output", metavar="FILE", help="where the results go (default: standard output)")
     parser.add_argument("--resume", action="store_true", help="go on with an output that was cut off")
     parser.add_argument("--strict", action="store_true", help="stop at the first row that cannot be coded")
-    parser.add_argument(
-        "--audit", action="store_true", help="add input hash, model hash, code-set releases and parameters"
-    )
+    parser.add_argument("--audit", action="store_true", help="add input hash, model hash, code-set releases and parameters")
     parser.add_argument("--json", action="store_true", help="one JSON object also for a single narrative")
     parser.add_argument("--no-think", action="store_true", help="answer without reasoning: faster")
     parser.add_argument("--type", choices=CODE_TYPES, help="only codes of this type")

@@ -52,13 +52,9 @@ def add_parser(subparsers: Any) -> None:
     one = _action(actions, "check", "is this a code, and may it be billed on the day of service?", _CHECK, _check)
     one.add_argument("codes", nargs="*", metavar="CODE", help="codes; `-` or none: one per line from standard input")
     one.add_argument("--file", "--input", metavar="FILE", help="read codes from a file, one per line")
-    one.add_argument(
-        "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
-    )
+    one.add_argument("--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)")
 
-    two = _action(
-        actions, "explain", "chapter, block, category and code, with all notes that apply", _EXPLAIN, _explain
-    )
+    two = _action(actions, "explain", "chapter, block, category and code, with all notes that apply", _EXPLAIN, _explain)
     two.add_argument("codes", nargs="+", metavar="CODE", help="codes; chapters and blocks too")
 
     three = _action(actions, "search", "words in, ranked codes out", _SEARCH, _search)
@@ -82,9 +78,7 @@ def _action(
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--type", choices=TYPES, help="the system of the codes; a code may also name its own: ICD10:E1122"
-    )
+    parser.add_argument("--type", choices=TYPES, help="the system of the codes; a code may also name its own: ICD10:E1122")
     parser.add_argument(
         "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
     )

@@ -80,16 +80,16 @@ def add_subparsers(sub: Any) -> None:
     for name, count, text in _OPTIONS:
         one.add_argument(f"--{name}", nargs=count, metavar="FILE", help=text)
     one.add_argument("--release", metavar="LABEL", help="release, where the file name does not tell: FY2027, 2026-10")
-    one.add_argument(
-        "--effective-from", metavar="YYYY-MM-DD", help="first day in force, where the release does not tell"
-    )
-    one.add_argument(
-        "--i-have-an-ama-license", action="store_true", help="state that you hold a license for the CPT files"
-    )
+    one.add_argument("--effective-from", metavar="YYYY-MM-DD", help="first day in force, where the release does not tell")
+    one.add_argument("--i-have-an-ama-license", action="store_true", help="state that you hold a license for the CPT files")
     one.add_argument("--list", action="store_true", help="show what is imported")
     one.add_argument(
-        "--to", "--output-dir", dest="to", default="data/licensed", metavar="FOLDER",
-        help="folder of imported tables (not tracked by git)"
+        "--to",
+        "--output-dir",
+        dest="to",
+        default="data/licensed",
+        metavar="FOLDER",
+        help="folder of imported tables (not tracked by git)",
     )
 
     two = _command(sub, "diff", "what a release changes, and which codes in use here are touched", _DIFF, _diff)
@@ -106,12 +106,8 @@ def add_subparsers(sub: Any) -> None:
     three.add_argument("codes", nargs="*", metavar="CODE", help="codes in claim order; `-` or none: standard input")
     three.add_argument("--file", "--input", metavar="FILE", help="a file of codes or claims")
     three.add_argument("--age", type=int, metavar="YEARS", help="age on the day of service")
-    three.add_argument(
-        "--setting", choices=("outpatient", "inpatient"), default="outpatient", help="default: outpatient"
-    )
-    three.add_argument(
-        "--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)"
-    )
+    three.add_argument("--setting", choices=("outpatient", "inpatient"), default="outpatient", help="default: outpatient")
+    three.add_argument("--date", "--dos", metavar="YYYY-MM-DD", help="day of service (default: within the table's release)")
     three.add_argument(
         "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
     )
@@ -158,9 +154,7 @@ def _import(options: argparse.Namespace) -> int:
         return 0
     for name, row in rows.items():
         counts = ", ".join(f"{count:,} {what}" for what, count in row["counts"].items())
-        print(
-            f"{name}: {row['release']}, in force {row['effective_from']} to {row['effective_to'] or 'open'}; {counts}"
-        )
+        print(f"{name}: {row['release']}, in force {row['effective_from']} to {row['effective_to'] or 'open'}; {counts}")
     if not rows:
         print(f"nothing is imported in {options.to}")
     elif not options.list:

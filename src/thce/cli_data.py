@@ -76,8 +76,7 @@ def _add_generate(commands: Any) -> None:
         "run that was stopped goes on without paying twice; rejects stand beside the output with their reason. The "
         "key is read "
         "from THCE_API_KEY.",
-        "thce data generate --stage 1 --count 100 --model NAME --base-url http://localhost:8000/v1 --output "
-        "out/stage_1.jsonl",
+        "thce data generate --stage 1 --count 100 --model NAME --base-url http://localhost:8000/v1 --output out/stage_1.jsonl",
     )
     parser.add_argument("--stage", type=int, choices=(1, 2, 3), required=True, help="format of the records")
     parser.add_argument("--count", type=positive, metavar="N", required=True, help="how many records to ask for")
@@ -85,25 +84,23 @@ def _add_generate(commands: Any) -> None:
     parser.add_argument("--base-url", required=True, metavar="URL", help="address of the server, up to and with /v1")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the accepted records")
     parser.add_argument("--dry-run", action="store_true", help="estimate tokens and cost, send nothing")
-    parser.add_argument(
-        "--price-in", type=_price, metavar="P", help="price of a million prompt tokens, for the estimate"
-    )
-    parser.add_argument(
-        "--price-out", type=_price, metavar="P", help="price of a million reply tokens, for the estimate"
-    )
+    parser.add_argument("--price-in", type=_price, metavar="P", help="price of a million prompt tokens, for the estimate")
+    parser.add_argument("--price-out", type=_price, metavar="P", help="price of a million reply tokens, for the estimate")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="which codes and styles come in which order (default: 0)"
     )
     parser.add_argument(
-        "--date", "--dos", "--date-of-service", dest="date_of_service", metavar="YYYY-MM-DD",
-        help="day the codes must be in force, e.g. 2026-01-15"
+        "--date",
+        "--dos",
+        "--date-of-service",
+        dest="date_of_service",
+        metavar="YYYY-MM-DD",
+        help="day the codes must be in force, e.g. 2026-01-15",
     )
     parser.add_argument(
         "--system-prompt", dest="system", metavar="TEXT", help="of the records (default: the stage's in params.yaml)"
     )
-    parser.add_argument(
-        "--held-out", metavar="FILE", help="phrases.jsonl; notes with a phrase held out for tests are rejected"
-    )
+    parser.add_argument("--held-out", metavar="FILE", help="phrases.jsonl; notes with a phrase held out for tests are rejected")
     parser.add_argument("--max-tokens", type=positive, default=700, metavar="N", help="longest reply in tokens (default: 700)")
     parser.add_argument(
         "--max-tokens-name",
@@ -117,9 +114,7 @@ def _add_generate(commands: Any) -> None:
         "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
     )
     parser.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
-    parser.add_argument(
-        "--json-mode", action="store_true", help="ask the server for a JSON object (not all servers can)"
-    )
+    parser.add_argument("--json-mode", action="store_true", help="ask the server for a JSON object (not all servers can)")
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -214,9 +209,7 @@ def _collect(args: argparse.Namespace) -> int:
             print(f"  {count:>8}  {reason}")
     for name, drawn in report["sets"].items():
         short = [
-            f"{source} gave {n['got']} of {n['wanted']}"
-            for source, n in drawn["sources"].items()
-            if n["got"] < n["wanted"]
+            f"{source} gave {n['got']} of {n['wanted']}" for source, n in drawn["sources"].items() if n["got"] < n["wanted"]
         ]
         print(f"{name}: {drawn['rows']} rows" + (f"; {'; '.join(short)}" if short else ""))
     return 0
@@ -259,9 +252,7 @@ def _add_preprocess(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE", help="narrative rows (JSONL)")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSONL file for the result")
     parser.add_argument("--sections", nargs="+", default=[], metavar="NAME", help="keep only these sections")
-    parser.add_argument(
-        "--abbreviations", action="store_true", help="add a field `abbreviations` (the text is left as it is)"
-    )
+    parser.add_argument("--abbreviations", action="store_true", help="add a field `abbreviations` (the text is left as it is)")
 
 
 def _preprocess(args: argparse.Namespace) -> int:
@@ -284,9 +275,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument(
         "--against", nargs="+", default=[], metavar="FILE", help="the other split: nothing of it may stand in FILE"
     )
-    parser.add_argument(
-        "--new-phrases", action="store_true", help="also no evidence phrase of FILE may stand in --against"
-    )
+    parser.add_argument("--new-phrases", action="store_true", help="also no evidence phrase of FILE may stand in --against")
     parser.add_argument(
         "--near",
         type=_share,
@@ -325,8 +314,6 @@ def _print(result: dict[str, Any], as_json: bool) -> int:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
         for name, value in result.items():
-            text = (
-                "; ".join(f"{key}: {item}" for key, item in value.items()) or "-" if isinstance(value, dict) else value
-            )
+            text = "; ".join(f"{key}: {item}" for key, item in value.items()) or "-" if isinstance(value, dict) else value
             print(f"{name.replace('_', ' ')}: {text}")
     return 0

@@ -65,8 +65,12 @@ def add_parser(subparsers: Any) -> None:
     baseline.add_argument("--name", required=True, choices=BASELINES, help="the method")
     baseline.add_argument("--prepared", default="data/prepared", metavar="FOLDER", help="training rows and test sets")
     baseline.add_argument(
-        "--test-data", "--ground-truth", dest="test_data", metavar="FILE", nargs="+",
-        help="test files (default: every prepared one)"
+        "--test-data",
+        "--ground-truth",
+        dest="test_data",
+        metavar="FILE",
+        nargs="+",
+        help="test files (default: every prepared one)",
     )
     baseline.add_argument("--params", default="params.yaml", metavar="FILE", help="the dials of the method")
     baseline.add_argument("--output", metavar="FILE", help="result file (JSON)")
@@ -75,8 +79,12 @@ def add_parser(subparsers: Any) -> None:
     analyze = command(subparsers, "analyze", "sort wrong answers by kind of error", _analyze, _EPILOGS["analyze"])
     analyze.add_argument("--predictions", required=True, metavar="FILE", help="predictions (JSONL)")
     analyze.add_argument(
-        "--ground-truth", "--test-data", dest="ground_truth", metavar="FILE", nargs="+",
-        help="test files (default: the prepared ones)"
+        "--ground-truth",
+        "--test-data",
+        dest="ground_truth",
+        metavar="FILE",
+        nargs="+",
+        help="test files (default: the prepared ones)",
     )
     analyze.add_argument("--examples", type=natural, default=0, metavar="N", help="show N examples per kind")
     _choice(analyze)

@@ -73,9 +73,7 @@ def _explain(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, indent=2))
         return 0
-    print(
-        f"{found['key']} = {found['value']}  ({found['type']}" + (f", {found['range']}" if found["range"] else "") + ")"
-    )
+    print(f"{found['key']} = {found['value']}  ({found['type']}" + (f", {found['range']}" if found["range"] else "") + ")")
     print(f"  {found['meaning']}")
     return 0
 

@@ -39,9 +39,7 @@ def write_text(path: Path | str, text: str) -> None:
             stream.write(text)
         os.replace(part, path)
     except OSError as error:
-        raise UserError(
-            str(path), f"cannot be written ({error.strerror})", "check the folder and its permissions"
-        ) from error
+        raise UserError(str(path), f"cannot be written ({error.strerror})", "check the folder and its permissions") from error
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -63,9 +61,7 @@ def write_jsonl(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
                 count += 1
         os.replace(part, path)
     except OSError as error:
-        raise UserError(
-            str(path), f"cannot be written ({error.strerror})", "check the folder and its permissions"
-        ) from error
+        raise UserError(str(path), f"cannot be written ({error.strerror})", "check the folder and its permissions") from error
     return count
 
 

@@ -48,9 +48,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         value = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(
-            f"{path}:{line}", f"not valid YAML ({error.problem})", "see the comments in params.yaml"
-        ) from None
+        raise UserError(f"{path}:{line}", f"not valid YAML ({error.problem})", "see the comments in params.yaml") from None
     if not isinstance(value, dict):
         raise UserError(str(path), "holds no keys", "start from configs/default.yaml")
     return value

@@ -180,9 +180,7 @@ class Coder:
         best = np.append(every[:, :-1].max(axis=0), every[:, -1].min())
         return fusion.combine({CLAUSES: best}, {CLAUSES: 1.0}, 0.0)
 
-    def sources(
-        self, texts: Sequence[str], finds: Sequence[Sequence[Find]], codes: CodeSet, mode: Fusion
-    ) -> dict[str, Floats]:
+    def sources(self, texts: Sequence[str], finds: Sequence[Sequence[Find]], codes: CodeSet, mode: Fusion) -> dict[str, Floats]:
         """Log-probabilities [texts, codes] of every source of a mode but the answer itself."""
         sources: dict[str, Floats] = {}
         if texts and self.prior is not None and mode.weights.get(PRIOR):

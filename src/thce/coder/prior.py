@@ -62,9 +62,7 @@ def _told(text: str) -> list[tuple[str, bool]]:
 def _grams(word: str) -> list[str]:
     padded = f" {word} "
     return [
-        padded[start : start + size]
-        for size in range(SHORTEST, LONGEST + 1)
-        for start in range(max(1, len(padded) - size + 1))
+        padded[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(max(1, len(padded) - size + 1))
     ]
 
 

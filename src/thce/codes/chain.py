@@ -30,9 +30,7 @@ def explain(book: CodeBook, code_type: str, code: str) -> dict[str, Any]:
     """
     entry = book.find(code_type, code)
     if entry is None:
-        raise UserError(
-            f"{code_type} {code}", "is not in the table", f"see `thce codes check {code} --type {code_type}`"
-        )
+        raise UserError(f"{code_type} {code}", "is not in the table", f"see `thce codes check {code} --type {code_type}`")
     release, known = book.release(code_type), book.validity(code_type, code)
     notes = book.notes(code_type, code)
     chain = book.path(code_type, code)
@@ -59,8 +57,7 @@ def explain(book: CodeBook, code_type: str, code: str) -> dict[str, Any]:
         "seven_chr_def": dict(notes.seven_chr_def),
         "seven_chr_from": notes.seven_chr_from or None,
         "children": [
-            {"code": child.code, "title": child.title, "billable": child.billable}
-            for child in book.children(code_type, code)
+            {"code": child.code, "title": child.title, "billable": child.billable} for child in book.children(code_type, code)
         ],
     }
 

@@ -159,9 +159,7 @@ def _shapeless(book: CodeBook, text: str, reading: Normalised, system: str | Non
     elif system and others:
         remarks.append(_say("other_system", f"has the form of {' or '.join(others)}, not of {system}"))
     else:
-        remarks.append(
-            _say("shape", f"has not the form of a code of {system}" if system else "has not the form of a code")
-        )
+        remarks.append(_say("shape", f"has not the form of a code of {system}" if system else "has not the form of a code"))
     bare = re.sub("[^0-9A-Z]", "", reading.code)
     meant = normalise(bare, system) if bare != reading.code and len(bare) < 8 else None
     entry = book.find(meant.systems[0], meant.code) if meant and len(meant.systems) == 1 else None
@@ -204,9 +202,7 @@ def _look_up(
         return _refused(text, code, system, "excluded_cdt", tuple(remarks), release)
     sample = len(book.table(system)) < COMPLETE
     if system == "CPT" and sample:  # no suggestions: a code that a demonstration table lacks is most likely right
-        remarks.append(
-            _say("no_licensed_table", "is not in the demonstration table; no licensed CPT table is imported")
-        )
+        remarks.append(_say("no_licensed_table", "is not in the demonstration table; no licensed CPT table is imported"))
         if code.isdigit() and not _within(book, code):
             remarks.append(_say("outside_ranges", "lies outside the ranges of all CPT sections"))
         return _refused(text, code, system, "unlicensed_unknown", tuple(remarks), release)
@@ -279,22 +275,14 @@ def _by_date(
             said.append(_say("ended", f"was billable until {last}, since then a header" + _then(successors)))
         said.append(_say("not_billable", f"is {_kind(entry)}, too unspecific to bill; use a code below"))
         stem = undotted(code).ljust(6, "X")
-        if (
-            system == "ICD10"
-            and children
-            and all(len(child) == 8 and undotted(child)[:6] == stem for child in children)
-        ):
-            said.append(
-                _say("seventh_character", f"needs a 7th character: {', '.join(child[-1] for child in children)}")
-            )
+        if system == "ICD10" and children and all(len(child) == 8 and undotted(child)[:6] == stem for child in children):
+            said.append(_say("seventh_character", f"needs a 7th character: {', '.join(child[-1] for child in children)}"))
     elif last and second_hand:
         said.append(_say("will_end", f"ceases to be billable after {last}" + _then(known.successors if known else ())))
     if second_hand and (status in ("retired", "not_yet_effective") or at > (release["effective_to"] or at)):
         said.append(_say("second_hand", "this change is known at second hand; check the official FY2027 files"))
     elif release["effective_to"] and at > release["effective_to"] and system == "ICD10":
-        said.append(
-            _say("after_release", f"the table is {release['release']}, which ends on {release['effective_to']}")
-        )
+        said.append(_say("after_release", f"the table is {release['release']}, which ends on {release['effective_to']}"))
     title = entry.title if entry else known.title if known and known.title else None
     return Check(
         text, code, before, system, status, status == "valid_billable", first or None, last or None, release["release"],

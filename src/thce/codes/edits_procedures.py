@@ -72,9 +72,7 @@ def fee_schedule(claim: Claim) -> Iterator[Finding]:
     if addon and len(addon) == len(codes):
         for code in addon:
             said = f"{code} is an add-on code and needs its primary procedure on the claim"
-            yield Finding(
-                "add_on_alone", "warning", (code,), said, f"{source}, global days ZZZ; NCCI add-on code edits"
-            )
+            yield Finding("add_on_alone", "warning", (code,), said, f"{source}, global days ZZZ; NCCI add-on code edits")
 
 
 RULES = (repeated, pairs, units, fee_schedule)

@@ -26,9 +26,7 @@ SYMPTOM_CHAPTERS = {
 fever, headache and other general symptoms with infections, respiratory and nervous diseases)."""
 
 _MANIFESTATION = re.compile(r"\bin (?:other )?(?:[\w, ]+ )?diseases classified elsewhere")
-_OPTIONAL = re.compile(
-    r"if (?:applicable|present|any|known|appropriate|desired)|when applicable|as applicable", re.IGNORECASE
-)
+_OPTIONAL = re.compile(r"if (?:applicable|present|any|known|appropriate|desired)|when applicable|as applicable", re.IGNORECASE)
 _UNSPECIFIED = re.compile(r"\bunspecified\b")
 _SIDES = ("right", "left")
 
@@ -70,9 +68,7 @@ def first_listed(claim: Claim) -> Iterator[Finding]:
             said = f"{code} is acceptable as {name} diagnosis only with a secondary diagnosis"
             yield Finding("unacceptable_first", grave, (code,), said, source)
     elif code in mce["unacceptable"]:
-        said = (
-            f"{code} is a circumstance or a cause, not a reason for an admission: unacceptable as principal diagnosis"
-        )
+        said = f"{code} is a circumstance or a cause, not a reason for an admission: unacceptable as principal diagnosis"
         yield Finding("unacceptable_first", grave, (code,), said, source)
 
 

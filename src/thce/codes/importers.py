@@ -120,9 +120,7 @@ def import_files(
             for source in given:
                 which, parsed = parse_index(source, limits[kind])
                 name = f"icd10cm_{which}" if which == "index" else f"icd10cm_index_{which}"
-                tables.append(
-                    (name, f"{name}.jsonl", [source], parsed, named(source, fiscal_release([source.name, *names])))
-                )
+                tables.append((name, f"{name}.jsonl", [source], parsed, named(source, fiscal_release([source.name, *names]))))
             continue
         elif kind == "icd10cm_addenda":
             when, parsed = named(first, fiscal_release(names)), icd10cm.parse_addenda(first)
@@ -203,8 +201,6 @@ def _store(folder: Path, tables: Iterable[tuple[str, str, list[Source], Parsed, 
         for part, path in parts:
             os.replace(part, path)
     except OSError as error:
-        raise UserError(
-            str(folder), f"cannot be written ({error.strerror})", "check the folder and its permissions"
-        ) from None
+        raise UserError(str(folder), f"cannot be written ({error.strerror})", "check the folder and its permissions") from None
     write_json(folder / MANIFEST, rows)
     return done

@@ -136,11 +136,7 @@ def parse_mue(source: Source, bounds: tuple[int, int]) -> Parsed:
         if not any(cell.strip() for cell in row):
             continue
         row = [cell.strip() for cell in row] + [""] * 4
-        if (
-            not re.fullmatch(r"[0-9A-Z]{5}", row[0])
-            or not row[units].isdigit()
-            or row[indicator][:1] not in ("1", "2", "3")
-        ):
+        if not re.fullmatch(r"[0-9A-Z]{5}", row[0]) or not row[units].isdigit() or row[indicator][:1] not in ("1", "2", "3"):
             raise UserError(f"{source.place}:{number}", "is not a row of the MUE table", "it is cut short?")
         cells.append((row[0], row[units], row[indicator][:1]))
     counted(source.place, "codes", len(cells), *bounds)

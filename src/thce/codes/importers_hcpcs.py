@@ -44,9 +44,7 @@ def read_hcpcs(source: Source) -> list[Hcpcs]:
             rows[-1] = rows[-1]._replace(long=f"{rows[-1].long} {chunk}")
         elif row is not None:
             if row.kind == "procedure" and not (_PROCEDURE.fullmatch(code) and code[0] in HCPCS_SECTIONS):
-                raise UserError(
-                    place, f"{code} is not an HCPCS Level II code", "the public file holds no CPT and no D codes"
-                )
+                raise UserError(place, f"{code} is not an HCPCS Level II code", "the public file holds no CPT and no D codes")
             rows.append(row)
     seen: set[tuple[str, str]] = set()
     for item in rows:
@@ -70,9 +68,7 @@ def _text_records(source: Source) -> list[_Record]:
         row = None
         if record in "37":
             if len(line) < 293:
-                raise UserError(
-                    place, f"has {len(line)} columns, not 293 or more", "it is cut short; download it again"
-                )
+                raise UserError(place, f"has {len(line)} columns, not 293 or more", "it is cut short; download it again")
             crossed = tuple(filter(None, (line[at : at + 5].strip() for at in range(204, 229, 5))))
             kind = "procedure" if record == "3" else "modifier"
             added, changed, ended = (_day(line[at : at + 8], place) for at in (268, 276, 284))

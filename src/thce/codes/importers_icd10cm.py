@@ -70,13 +70,9 @@ def read_order(source: Source) -> list[OrderRow]:
         row = OrderRow(dotted(code), flag == "1", line[16:76].strip(), line[77:].strip())
         blanks = line[5:6] + line[13:14] + line[15:16] + line[76:77]
         if not _CODE.fullmatch(code) or flag not in ("0", "1") or blanks.strip() or not row.short or not row.long:
-            raise UserError(
-                place, "is not a line of an ICD-10-CM order file", "use icd10cm_order_YYYY.txt as published"
-            )
+            raise UserError(place, "is not a line of an ICD-10-CM order file", "use icd10cm_order_YYYY.txt as published")
         if line[:5] != f"{number:05d}":
-            raise UserError(
-                place, f"has the number {line[:5]}, not {number:05d}: lines are missing", "download the file again"
-            )
+            raise UserError(place, f"has the number {line[:5]}, not {number:05d}: lines are missing", "download the file again")
         rows.append(row)
     if rows and not text.endswith("\n"):
         raise UserError(source.place, "ends in the middle of a line", "it is cut short; download it again")
@@ -151,9 +147,7 @@ def read_addenda(source: Source) -> list[Change]:
             code, flag = line[15:22].strip(), line[13:14]
             row = OrderRow(dotted(code), flag == "1", line[22:83].strip(), line[83:].strip())
             if not _CODE.fullmatch(code) or flag not in ("0", "1") or not row.long:
-                raise UserError(
-                    f"{source.place}:{number}", "is not a line of an order addenda", "use the file as published"
-                )
+                raise UserError(f"{source.place}:{number}", "is not a line of an order addenda", "use the file as published")
             changes.append(Change({"Add:": "add", "Delete:": "delete", "Revise from:": "from"}.get(action, "to"), row))
         elif match := re.match(r"\s*([\d,]+) (additions?|deletions?|revisions?)$", line.rstrip()):
             kind = match[2].rstrip("s")
@@ -163,9 +157,7 @@ def read_addenda(source: Source) -> list[Change]:
         if kind not in totals:
             raise UserError(source.place, f"lacks its total of {kind}s", "it is cut short or not an order addenda")
         if totals[kind] != found:
-            raise UserError(
-                source.place, f"has {found} {kind}s, but says {totals[kind]}", "it is cut short; download it again"
-            )
+            raise UserError(source.place, f"has {found} {kind}s, but says {totals[kind]}", "it is cut short; download it again")
     return changes
 
 
@@ -180,9 +172,7 @@ def parse_addenda(source: Source) -> Parsed:
 def change_rows(text: str) -> list[Change]:
     """The changes back from the compact form."""
     rows = [line.split("\t") for line in text.split("\n")[1:-1]]
-    return [
-        Change(action, OrderRow(code, billable == "1", short, long)) for action, code, billable, short, long in rows
-    ]
+    return [Change(action, OrderRow(code, billable == "1", short, long)) for action, code, billable, short, long in rows]
 
 
 def apply_addenda(rows: Sequence[OrderRow], changes: Sequence[Change], place: str) -> list[OrderRow]:
@@ -195,14 +185,10 @@ def apply_addenda(rows: Sequence[OrderRow], changes: Sequence[Change], place: st
         code = change.row.code
         if change.action in ("delete", "from"):
             if code not in found or found[code].billable != change.row.billable:
-                raise UserError(
-                    place, f"changes {code}, which the release before it has not so", "give the release before it"
-                )
+                raise UserError(place, f"changes {code}, which the release before it has not so", "give the release before it")
             del found[code]
         elif code in found:
-            raise UserError(
-                place, f"adds {code}, which the release before it has already", "give the release before it"
-            )
+            raise UserError(place, f"adds {code}, which the release before it has already", "give the release before it")
         else:
             found[code] = change.row
     order = [row.code for row in rows if row.code in found]
@@ -223,9 +209,7 @@ def read_conversion(source: Source) -> list[tuple[str, str, tuple[str, ...]]]:
     rows = sheet_rows(source)
     top = next((i for i, row in enumerate(rows) if row and row[0].strip().lower().startswith("current code")), None)
     if top is None:
-        raise UserError(
-            source.place, "has no column `Current code assignment`", "use the conversion table as published"
-        )
+        raise UserError(source.place, "has no column `Current code assignment`", "use the conversion table as published")
     result = []
     for number, row in enumerate(rows[top + 1 :], top + 2):
         cells = [cell.strip() for cell in row] + ["", "", ""]
@@ -233,9 +217,7 @@ def read_conversion(source: Source) -> list[tuple[str, str, tuple[str, ...]]]:
             continue
         code = dotted(cells[0])  # one row of the FY2026 table lacks the dot
         if not _DOTTED.fullmatch(code):
-            raise UserError(
-                f"{source.place}:{number}", f"`{cells[0]}` is not a code", "use the conversion table as published"
-            )
+            raise UserError(f"{source.place}:{number}", f"`{cells[0]}` is not a code", "use the conversion table as published")
         day = f"{cells[1]}-10-01" if re.fullmatch(r"20\d\d", cells[1]) else cells[1]
         previous = [found for found in _DOTTED.findall(cells[2]) if "." in found or cells[2] == found]
         result.append((code, day, tuple(dict.fromkeys(previous))))
@@ -266,14 +248,10 @@ def parse_poa_exempt(source: Source, bounds: tuple[int, int]) -> Parsed:
         cells = line.split("\t")
         if number == 1 or not line.strip():
             if number == 1 and not any("POAexemptCode" in cell.replace(" ", "") for cell in cells):
-                raise UserError(
-                    source.place, "has no column `POAexemptCode`", "use POAexemptCodesFYnn.txt as published"
-                )
+                raise UserError(source.place, "has no column `POAexemptCode`", "use POAexemptCodesFYnn.txt as published")
             continue
         if len(cells) < 3 or not _DOTTED.fullmatch(cells[1].strip()):
-            raise UserError(
-                f"{source.place}:{number}", "is not a line of the POA-exempt list", "use the file as published"
-            )
+            raise UserError(f"{source.place}:{number}", "is not a line of the POA-exempt list", "use the file as published")
         codes.append(cells[1].strip())
     counted(source.place, "codes", len(codes), *bounds)
     return Parsed(table(("code",), [(code,) for code in codes]), {"rows": len(codes)}, {})

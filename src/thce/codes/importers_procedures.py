@@ -29,9 +29,7 @@ PFS_COLUMNS = {
 }
 """Our column -> words of the official heading, which may be stacked over several rows."""
 
-ATTESTATION = (
-    "The person who ran this import stated that they hold a license from the AMA for the CPT content imported here."
-)
+ATTESTATION = "The person who ran this import stated that they hold a license from the AMA for the CPT content imported here."
 _DATA = {
     "cpt_longult": re.compile(r"(\d{4}[0-9A-Z])[\t ]+(\S.*)"),
     "cpt_medu": re.compile(r"(\d{4}[0-9A-Z]) (\S.{0,47})"),
@@ -48,9 +46,7 @@ def read_cpt(source: Source, kind: str) -> dict[str, str]:
         match = _DATA[kind].fullmatch(line.rstrip())
         if match is None:
             if found and line.strip():
-                raise UserError(
-                    f"{source.place}:{number}", "is not a code with its descriptor", "use the file as delivered"
-                )
+                raise UserError(f"{source.place}:{number}", "is not a code with its descriptor", "use the file as delivered")
             continue
         if match[1] in found:
             raise UserError(f"{source.place}:{number}", f"{match[1]} stands there twice", "use the file as delivered")
@@ -80,15 +76,11 @@ def check_untracked(folder: Path) -> None:
         run = ["git", "-C", str(folder), "rev-parse", "--is-inside-work-tree"]
         if subprocess.run(run, capture_output=True, timeout=20).returncode != 0:
             return
-        ignored = subprocess.run(
-            ["git", "-C", str(folder), "check-ignore", "-q", "cpt.tsv"], capture_output=True, timeout=20
-        )
+        ignored = subprocess.run(["git", "-C", str(folder), "check-ignore", "-q", "cpt.tsv"], capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return  # no git here, so nothing it could pick up
     if ignored.returncode != 0:
-        raise UserError(
-            str(folder), "is not ignored by git; licensed CPT text must stay out of it", "use data/licensed"
-        )
+        raise UserError(str(folder), "is not ignored by git; licensed CPT text must stay out of it", "use data/licensed")
 
 
 def parse_pfs(source: Source, bounds: tuple[int, int]) -> Parsed:
@@ -127,9 +119,7 @@ def _column(headings: list[str], words: str, place: str) -> int:
     spellings = {words, words.replace("CO- ", "CO-"), words.replace("- ", " "), words.replace("FACILITY", "FAC")}
     spellings |= {words.replace("NON-FAC ", "NON-FACILITY ")}
     exact = [i for i, heading in enumerate(headings) if heading in spellings]
-    found = exact or [
-        i for i, heading in enumerate(headings) if any(heading.endswith(" " + words) for words in spellings)
-    ]
+    found = exact or [i for i, heading in enumerate(headings) if any(heading.endswith(" " + words) for words in spellings)]
     if words == "FACILITY TOTAL":
         found = [i for i in found if "NON" not in headings[i]]
     if not found:

@@ -53,9 +53,7 @@ def _icd10(source: Source, before: CodeSet | None) -> CodeSet:
     start = source.data[:400].lstrip(b"\xef\xbb\xbf")
     if start.startswith((b"Add:", b"Delete:", b"Revise")):
         if before is None:
-            raise UserError(
-                source.place, "is an addenda, which needs the release before it", "give it as the second release"
-            )
+            raise UserError(source.place, "is an addenda, which needs the release before it", "give it as the second release")
         old = [OrderRow(code, row.billable, "", row.title) for code, row in before.rows.items()]
         rows = apply_addenda(old, read_addenda(source), source.place)
     elif start[:5].isdigit():
@@ -86,9 +84,7 @@ def _folder(path: Path, code_type: str) -> CodeSet:
         return _hcpcs(hcpcs_rows(stored(path, "hcpcs_anweb").decode()), row["release"], row["effective_from"])
     imported = imported_tables(path)
     if code_type not in imported.items:
-        raise UserError(
-            str(path), f"holds no {code_type} tables", "give a folder that the stage `codes` or an import has made"
-        )
+        raise UserError(str(path), f"holds no {code_type} tables", "give a folder that the stage `codes` or an import has made")
     return CodeSet.of_items(code_type, imported.releases[code_type]["release"], imported.items[code_type])
 
 

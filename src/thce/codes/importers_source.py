@@ -76,9 +76,7 @@ def _member(path: Path, data: bytes, patterns: Sequence[str]) -> tuple[str, byte
                     return found[0], archive.read(found[0])
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise UserError(str(path), f"is not a sound zip file ({error})", "download it again") from None
-    raise UserError(
-        str(path), f"holds no file of this kind (it has {', '.join(names[:5]) or 'nothing'})", "check the option"
-    )
+    raise UserError(str(path), f"holds no file of this kind (it has {', '.join(names[:5]) or 'nothing'})", "check the option")
 
 
 def decode(source: Source) -> str:
@@ -97,9 +95,7 @@ def _decoded(source: Source, encoding: str) -> str:
     try:
         return source.data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UserError(
-            source.place, f"is not {encoding} text (byte {error.start})", "use the file as published"
-        ) from None
+        raise UserError(source.place, f"is not {encoding} text (byte {error.start})", "use the file as published") from None
 
 
 def is_sheet(source: Source) -> bool:

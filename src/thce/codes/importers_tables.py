@@ -98,17 +98,13 @@ def _icd10_order(folder: Path | str, rows: Mapping[str, dict[str, Any]]) -> tupl
     if "icd10cm_order" in rows:
         before = order_rows(stored(folder, "icd10cm_order").decode())
     else:
-        before = [
-            OrderRow(i.code, i.billable, "", i.title) for i in packaged_icd10() if i.level not in ("chapter", "block")
-        ]
+        before = [OrderRow(i.code, i.billable, "", i.title) for i in packaged_icd10() if i.level not in ("chapter", "block")]
     return name, apply_addenda(before, change_rows(stored(folder, name).decode()), rows[name]["file"])
 
 
 def with_headers(codes: Iterable[OrderRow], tabular: Iterable[Item]) -> list[OrderRow]:
     """A codes file made into order rows: before each code the headers above it, as far as the tabular knows them."""
-    titles = {
-        undotted(item.code): (item.code, item.title) for item in tabular if item.level not in ("chapter", "block")
-    }
+    titles = {undotted(item.code): (item.code, item.title) for item in tabular if item.level not in ("chapter", "block")}
     rows: list[OrderRow] = []
     seen: set[str] = set()
     for row in codes:
@@ -198,9 +194,7 @@ def hcpcs_items(codes: Iterable[Hcpcs], first: str) -> list[Item]:
     """Sections and the procedure codes that had not ended on the first day of the release."""
     live = [row for row in codes if row.kind == "procedure" and (not row.ended or row.ended >= first)]
     items = [Item(letter, "section", "", HCPCS_SECTIONS[letter]) for letter in sorted({row.code[0] for row in live})]
-    return items + [
-        Item(row.code, "code", row.code[0], row.long, True) for row in sorted(live, key=lambda row: row.code)
-    ]
+    return items + [Item(row.code, "code", row.code[0], row.long, True) for row in sorted(live, key=lambda row: row.code)]
 
 
 def _hcpcs_history(codes: Iterable[Hcpcs]) -> list[dict[str, str]]:

@@ -200,11 +200,7 @@ class SearchIndex:
         for number in order:
             kind, code = self._codes[number]
             entry = self.book.find(kind, code)
-            if (
-                entry is None
-                or (code_type and kind != code_type)
-                or (billable is not None and entry.billable != billable)
-            ):
+            if entry is None or (code_type and kind != code_type) or (billable is not None and entry.billable != billable):
                 continue
             if chapter and not (kind == "ICD10" and self.book.path(kind, code)[0].code == chapter):
                 continue

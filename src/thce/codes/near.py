@@ -68,9 +68,7 @@ def near_misses(book: CodeBook, code_type: str, code: str, limit: int = LIMIT) -
 
 def _lookalikes(code: str) -> Iterator[tuple[str, int]]:
     """Every reading of the characters that are mistaken for another, with the number of characters changed."""
-    choices = [
-        (character, LOOKALIKES[character]) if character in LOOKALIKES else (character,) for character in code[:7]
-    ]
+    choices = [(character, LOOKALIKES[character]) if character in LOOKALIKES else (character,) for character in code[:7]]
     for picked in product(*choices):
         candidate = "".join(picked) + code[7:]
         if candidate != code:

@@ -175,9 +175,7 @@ def _codes_of(row: Mapping[str, Any], code_type: str) -> set[str]:
 
 def to_dict(change: Diff, found: Touched | None) -> dict[str, Any]:
     """Plain values for JSON."""
-    result: dict[str, Any] = {
-        name: list(value) if isinstance(value, tuple) else value for name, value in vars(change).items()
-    }
+    result: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(change).items()}
     result["retitled"] = {code: {"old": old, "new": new} for code, (old, new) in change.retitled.items()}
     result["successors"] = {code: list(after) for code, after in change.successors.items()}
     if found is not None:

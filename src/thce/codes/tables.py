@@ -122,9 +122,7 @@ def packaged_icd10() -> list[Item]:
     items = read_tabular(tabular[0].read_bytes(), known, tabular[0].name)
     billable = sum(item.billable for item in items)
     if billable != LEAVES:
-        raise UserError(
-            tabular[0].name, f"has {billable:,} billable codes, not {LEAVES:,}", "install the pinned release"
-        )
+        raise UserError(tabular[0].name, f"has {billable:,} billable codes, not {LEAVES:,}", "install the pinned release")
     return items
 
 
@@ -148,9 +146,7 @@ def hcpcs_items(table: dict[str, Any]) -> list[Item]:
     for letter in letters:
         if letter not in HCPCS_SECTIONS:
             raise UserError("hcpcs_codes.json", f"HCPCS Level II has no codes under {letter}", "remove them")
-    return [Item(letter, "section", "", HCPCS_SECTIONS[letter]) for letter in letters] + sorted(
-        codes, key=lambda i: i.code
-    )
+    return [Item(letter, "section", "", HCPCS_SECTIONS[letter]) for letter in letters] + sorted(codes, key=lambda i: i.code)
 
 
 def scope_rows(tables: dict[str, list[Item]], files: dict[str, dict[str, Any]], database: Path) -> list[dict[str, Any]]:
@@ -237,9 +233,7 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
     for number, line in lines[1:]:
         cells = line.split("\t")
         if len(cells) > len(columns):
-            raise UserError(
-                f"{path.as_posix()}:{number}", f"has {len(cells)} cells, not {len(columns)}", "check the TABs"
-            )
+            raise UserError(f"{path.as_posix()}:{number}", f"has {len(cells)} cells, not {len(columns)}", "check the TABs")
         rows.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True)))
     return rows
 

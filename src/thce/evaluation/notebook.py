@@ -206,4 +206,3 @@ def _bars(counts: Sequence[tuple[str, int]], title: str) -> Page:
 def _title(book: CodeBook, code_type: str, code: str) -> str:
     entry = book.find(code_type, code)
     return entry.title if entry else ""
-

@@ -74,4 +74,3 @@ def restricted(items: Sequence[Item], book: CodeBook, only: bool) -> tuple[list[
         dropped=len(items) - len(kept) if only else 0,
     )
     return (kept if only else list(items)), found
-

@@ -32,10 +32,7 @@ LOGGED = {
 
 def texts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Pairs as plain text. The prompt is the very text generation starts from; the trainer adds the stop token."""
-    return [
-        {"prompt": chat.prompt_text(row["prompt"]), "chosen": row["chosen"], "rejected": row["rejected"]}
-        for row in rows
-    ]
+    return [{"prompt": chat.prompt_text(row["prompt"]), "chosen": row["chosen"], "rejected": row["rejected"]} for row in rows]
 
 
 def lengths(tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, str]]) -> list[int]:

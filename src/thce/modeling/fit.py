@@ -90,9 +90,7 @@ def schedule(lengths: Sequence[int], epochs: float, batch: int, seed: int) -> li
     return indices
 
 
-def epochs_of(
-    encode: Callable[[int, random.Random], Row], count: int, epochs: float, batch: int, seed: int
-) -> list[Row]:
+def epochs_of(encode: Callable[[int, random.Random], Row], count: int, epochs: float, batch: int, seed: int) -> list[Row]:
     """All rows of a run in order, each epoch encoded anew (`encode(index, random)`), the last one cut to its fraction."""
     rows: list[Row] = []
     number = 0
@@ -100,9 +98,7 @@ def epochs_of(
     while left > 1e-9:
         chop = random.Random(derive(seed, "chop", number))
         encoded = [encode(index, chop) for index in range(count)]
-        sequence = order(
-            [len(row["input_ids"]) for row in encoded], batch, random.Random(derive(seed, "order", number))
-        )
+        sequence = order([len(row["input_ids"]) for row in encoded], batch, random.Random(derive(seed, "order", number)))
         if left < 1:
             sequence = sequence[: max(batch, round(len(sequence) * left))]
         rows.extend(encoded[index] for index in sequence)
@@ -295,9 +291,7 @@ def whole(trainer: Any, model: PreTrainedModel, start: Path) -> PreTrainedModel:
     return fresh
 
 
-def thin(
-    history: list[dict[str, Any]], names: dict[str, str], steps: int, norm_digits: int = 4
-) -> list[dict[str, float]]:
+def thin(history: list[dict[str, Any]], names: dict[str, str], steps: int, norm_digits: int = 4) -> list[dict[str, float]]:
     """About fifty points from the trainer's record of every step, which a resumed run carries over from its checkpoint.
 
     A point holds the means over its steps, added up in float32 as the trainer does, and the last step's gradient norm.
@@ -341,17 +335,13 @@ def mean_loss(model: PreTrainedModel, rows: Sequence[Row], batch: int = 64) -> f
         # right padding and causal attention: no real token ever looks at a pad, so no attention mask is needed
         logits = model(input_ids=ids.to(place)).logits[:, :-1].float()
         target = labels[:, 1:].to(place)
-        loss = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), target.flatten(), ignore_index=-100, reduction="sum"
-        )
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=-100, reduction="sum")
         total += float(loss)
         count += int((target != -100).sum())
     return total / max(1, count)
 
 
-def save(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, prompts: dict[str, str] | None
-) -> None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, prompts: dict[str, str] | None) -> None:
     """A standard Hugging Face folder: weights as safetensors, tokenizer with its chat template, generation settings; and
     `prompt.json` with the system prompts the model was trained with: `system` for its own way of answering, `system_direct`
     for an answer without reasoning. Nothing in it names a time, a path or a run."""

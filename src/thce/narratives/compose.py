@@ -104,12 +104,7 @@ def raised(text: str) -> str:
     """The text with a capital at its beginning, unless its first word is written in a way of its own (`eGFR`,
     `s/p`)."""
     first = text.split(" ", 1)[0]
-    if (
-        text[:1].islower()
-        and len(first) > 2
-        and first.replace("-", "").replace(",", "").isalpha()
-        and first[1:].islower()
-    ):
+    if text[:1].islower() and len(first) > 2 and first.replace("-", "").replace(",", "").isalpha() and first[1:].islower():
         return text[0].upper() + text[1:]
     return text
 
@@ -140,9 +135,7 @@ def fill(piece: Piece, rng: Random, person: str, short: bool, phrases: Mapping[s
     return Sentence("".join(out), spans)
 
 
-def fill_lists(
-    piece: Piece, rng: Random, person: str, short: bool, lists: Mapping[str, Sequence[tuple[int, str]]]
-) -> Sentence:
+def fill_lists(piece: Piece, rng: Random, person: str, short: bool, lists: Mapping[str, Sequence[tuple[int, str]]]) -> Sentence:
     """A `multi` piece: `lists` gives for `dx` and `px` the numbered wordings in order."""
     parts = piece.short if short else piece.parts
     text = ""

@@ -36,10 +36,7 @@ _STAGE = frozenset(
 )
 _STATUS = frozenset(listed("initial subsequent new established first later sequela"))
 _AMOUNT = frozenset(
-    listed(
-        "minutes minute hour lesions lesion views view additional each extra further more less one two three "
-        "four five six"
-    )
+    listed("minutes minute hour lesions lesion views view additional each extra further more less one two three four five six")
 )
 _KEEP_BEFORE = frozenset(listed("type stage level degree"))
 
@@ -82,12 +79,7 @@ def relation(one: Entry, two: Entry) -> str:
     """How two neighbouring codes differ, one of `RELATIONS`."""
     here, there = deciding(one.title, two.title)
     words = {part for word in here + there for part in word.split()}
-    if (
-        one.code_type == "ICD10"
-        and one.code[0] in "ST"
-        and len(one.code) == len(two.code)
-        and one.code[:-1] == two.code[:-1]
-    ):
+    if one.code_type == "ICD10" and one.code[0] in "ST" and len(one.code) == len(two.code) and one.code[:-1] == two.code[:-1]:
         return "encounter"
     if words & _SIDE:
         return "laterality"

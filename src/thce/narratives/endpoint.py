@@ -163,9 +163,7 @@ def _reply(raw: bytes) -> Reply:
     if not isinstance(content, str):
         raise TypeError("content is no text")
     usage = value.get("usage") or {}
-    tokens = [
-        count if isinstance(count := usage.get(name), int) else None for name in ("prompt_tokens", "completion_tokens")
-    ]
+    tokens = [count if isinstance(count := usage.get(name), int) else None for name in ("prompt_tokens", "completion_tokens")]
     return Reply(content, str(choice.get("finish_reason")), *tokens)
 
 
@@ -234,9 +232,7 @@ def journal(path: Path) -> Iterator[Journal]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(
-            str(path), "another run is writing it", "wait for that run, or choose another --output"
-        ) from None
+        raise UserError(str(path), "another run is writing it", "wait for that run, or choose another --output") from None
     try:
         book = Journal(path)
         if path.exists():

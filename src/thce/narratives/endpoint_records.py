@@ -155,9 +155,7 @@ def _check_evidence(narrative: str, evidence: str) -> int:
 def _rejected_side(task: Task, narrative: str, fields: Mapping[str, str], rules: Rules) -> str:
     wrong = rules.book.find(task.code_type, task.other)
     assert wrong is not None
-    text = format_completion(
-        fields["rejected"].strip(), format_answer([(wrong.code_type, wrong.code, wrong.short_title)])
-    )
+    text = format_completion(fields["rejected"].strip(), format_answer([(wrong.code_type, wrong.code, wrong.short_title)]))
     if verify(narrative, text, rules.book).faithful:
         raise Rejected(f"the note supports {task.other} as well")
     return text
@@ -239,9 +237,7 @@ def estimate(
     guessed_in = sum(prompt_tokens(task) for task, _ in counted)
     scale = sum(reply.prompt_tokens or 0 for _, reply in counted) / guessed_in if guessed_in else 1.0
     usual = (
-        sum(reply.completion_tokens or 0 for _, reply in counted) / len(counted)
-        if counted
-        else TYPICAL_REPLY[found[0].stage]
+        sum(reply.completion_tokens or 0 for _, reply in counted) / len(counted) if counted else TYPICAL_REPLY[found[0].stage]
     )
     done = {task.number for task, _ in answered}
     missing = [task for task in found if task.number not in done]

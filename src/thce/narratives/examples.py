@@ -79,9 +79,7 @@ def check(row: Row, book: CodeBook, max_words: int) -> None:
     be billed.
     """
     place = str(row.get("id", "row without id"))
-    missing = [
-        name for name in ("id", "narrative", "codes", "evidence", "source", "kind", "template") if name not in row
-    ]
+    missing = [name for name in ("id", "narrative", "codes", "evidence", "source", "kind", "template") if name not in row]
     if missing:
         raise UserError(place, f"lacks {', '.join(missing)}", "see the fields of data/narratives/")
     if not str(row["narrative"]).strip():
@@ -115,9 +113,7 @@ def stage2(row: Row, book: CodeBook, system: str, seed: int) -> dict[str, Any] |
     return {"messages": [*prompt(row, system), message], "_metadata": metadata(row) | extra}
 
 
-def stage3(
-    row: Row, book: CodeBook, system: str, seed: int, lexicon: Lexicon, index: PhraseIndex
-) -> dict[str, Any] | None:
+def stage3(row: Row, book: CodeBook, system: str, seed: int, lexicon: Lexicon, index: PhraseIndex) -> dict[str, Any] | None:
     """A preference record: the built trace against one hard negative; None when either cannot be made."""
     text = faithful(row, book, seed)
     rejected = one_negative(row, book, seed, located(row["narrative"], index, lexicon)) if text else None

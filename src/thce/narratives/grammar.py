@@ -123,9 +123,7 @@ def read(folder: Path | str, seed: int) -> Grammar:
         for head, lines in _blocks(folder / f"{kind}.txt", kind):
             place, words = head
             if len(lines) < 3:
-                raise UserError(
-                    place, f"block `{' '.join(words)}` has {len(lines)} pieces", "at least 3, one for each split"
-                )
+                raise UserError(place, f"block `{' '.join(words)}` has {len(lines)} pieces", "at least 3, one for each split")
             sides = split_families(seed, [name for name, _ in lines])
             for name, text in lines:
                 piece = _piece(name, kind, words[0], text, sides[name])
@@ -160,9 +158,7 @@ def _blocks(path: Path, kind: str) -> Iterator[tuple[tuple[str, list[str]], list
             continue
         match = _LINE.fullmatch(line)
         if not match or head is None:
-            raise UserError(
-                place, "neither a block nor a piece", "write `  21  {Who} presents with {x}.` below a block"
-            )
+            raise UserError(place, "neither a block nor a piece", "write `  21  {Who} presents with {x}.` below a block")
         name = f"{kind}-{int(match[1]):03d}"
         if name in seen:
             raise UserError(place, f"number {match[1]} is used twice", "give every piece of a file its own number")
@@ -200,9 +196,7 @@ def _check_fields(place: str, role: str, text: str) -> None:
     count = {"x": fields.count("x"), "d": fields.count("d") + fields.count("D")}
     for name, wanted in needed.items():
         if count[name] != int(wanted):
-            raise UserError(
-                place, f"`{{{name}}}` stands {count[name]} times, {int(wanted)} expected in a `{role}` piece"
-            )
+            raise UserError(place, f"`{{{name}}}` stands {count[name]} times, {int(wanted)} expected in a `{role}` piece")
 
 
 def _piece(name: str, kind: str, role: str, text: str, split: str) -> Piece:

@@ -34,10 +34,7 @@ def summary(
         },
         "grammar": {
             "pieces": len(grammar.pieces),
-            **{
-                f"pieces_{split}": sum(piece.split == split for piece in grammar.pieces)
-                for split in ("train", "val", "test")
-            },
+            **{f"pieces_{split}": sum(piece.split == split for piece in grammar.pieces) for split in ("train", "val", "test")},
         },
         "distinct_4gram_ratio": distinct_ngrams([row["narrative"] for row in rows.get("train", ())][:_SAMPLE]),
         "distinct_narratives_possible": possible(phrases, grammar),
@@ -80,9 +77,7 @@ def possible(phrases: PhraseSplit, grammar: Grammar) -> int:
     """A lower bound on different training narratives with one code: each phrase in each sentence it suits, alone or
     with one further sentence of the same note kind. Numbers, persons, abbreviations, case, distractors' phrases and
     longer notes would multiply it."""
-    further = {
-        kind: sum(len(grammar.roles.get(("train", kind, role), ())) for role in ("before", "after")) for kind in KINDS
-    }
+    further = {kind: sum(len(grammar.roles.get(("train", kind, role), ())) for role in ("before", "after")) for kind in KINDS}
     per_fit: dict[tuple[str, str], int] = {}
     for (split, slot, fit), pieces in grammar.frames.items():
         if split == "train":

@@ -111,9 +111,7 @@ def contamination(
             yield f"pretrain line {number} holds the held-out phrase `{phrase}`"
 
 
-def report(
-    stages: Mapping[str, Mapping[str, Sequence[Record]]], tests: Mapping[str, Sequence[Record]]
-) -> dict[str, Any]:
+def report(stages: Mapping[str, Mapping[str, Sequence[Record]]], tests: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
     """The quality of what was written: sizes, codes, repetitions and lengths, per stage and set."""
     result: dict[str, Any] = {"stages": {}, "tests": {}}
     for stage, sets in stages.items():
@@ -164,9 +162,7 @@ def percentiles(lengths: Sequence[int]) -> dict[str, int] | None:
     if not ranked:
         return None
     last = len(ranked) - 1
-    return {
-        name: ranked[round(share * last)] for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
-    }
+    return {name: ranked[round(share * last)] for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))}
 
 
 def _messages(record: Record) -> list[dict[str, str]]:

@@ -52,9 +52,7 @@ _MARK_KINDS = (
 )
 _ALL_CAPITALS = r"[A-Z][A-Z0-9]*(?:[ /&'-]+(?:[A-Z0-9]+|\([A-Z ]+\))){0,6}"
 _AT_LINE_START = r"[A-Z][A-Za-z0-9]*(?:[ /&'-]+[A-Za-z0-9]+){0,5}"
-_HEADING = re.compile(
-    rf"(?:^|(?<=[\n,]))[ \t]*(?:({_ALL_CAPITALS})|(?:^|(?<=\n))[ \t]*({_AT_LINE_START}))[ \t]*:[ \t,]*"
-)
+_HEADING = re.compile(rf"(?:^|(?<=[\n,]))[ \t]*(?:({_ALL_CAPITALS})|(?:^|(?<=\n))[ \t]*({_AT_LINE_START}))[ \t]*:[ \t,]*")
 _SAME_SECTION = {
     "hpi": "history of present illness",
     "present illness": "history of present illness",
@@ -241,9 +239,7 @@ def _apply(text: str, spans: list[Span | None], edits: Sequence[Edit]) -> tuple[
         parts += (text[done:start], new)
         done = end
     parts.append(text[done:])
-    return "".join(parts), [
-        span and (_new_place(span[0], edits, False), _new_place(span[1], edits, True)) for span in spans
-    ]
+    return "".join(parts), [span and (_new_place(span[0], edits, False), _new_place(span[1], edits, True)) for span in spans]
 
 
 def _new_place(place: int, edits: Sequence[Edit], is_end: bool) -> int:
@@ -287,9 +283,7 @@ def sections(text: str) -> list[Section]:
 
 def keep_sections(text: str, names: Sequence[str], spans: Sequence[Span] = ()) -> Cleaned:
     """Only the sections named, each on lines of its own and without its heading; spans outside them are None."""
-    wanted = [
-        section for section in sections(text) if section.name in {_SAME_SECTION.get(name, name) for name in names}
-    ]
+    wanted = [section for section in sections(text) if section.name in {_SAME_SECTION.get(name, name) for name in names}]
     kept = ""
     moved: list[Span | None] = [None] * len(spans)
     for section in wanted:

@@ -37,9 +37,7 @@ def preprocess_rows(
         yield row
 
 
-def preprocess(
-    path: str, output: str, sections: Sequence[str] = (), with_abbreviations: bool = False
-) -> dict[str, Any]:
+def preprocess(path: str, output: str, sections: Sequence[str] = (), with_abbreviations: bool = False) -> dict[str, Any]:
     """Preprocess `path` into `output` (written whole or not at all) and return the counts."""
     counts: Counter[str] = Counter(rows=0, empty=0, evidence_lost=0)
     lines = ((f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1))

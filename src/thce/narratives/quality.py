@@ -184,14 +184,10 @@ def lines(report: Report) -> list[str]:
     """The report for people: statistics per file, then each rule with its findings."""
     out: list[str] = []
     for file, numbers in report.statistics.items():
-        out.append(
-            f"{file}: {numbers['rows']} rows ({', '.join(f'{n} {name}' for name, n in numbers['formats'].items())})"
-        )
+        out.append(f"{file}: {numbers['rows']} rows ({', '.join(f'{n} {name}' for name, n in numbers['formats'].items())})")
         if "words" in numbers:
             words = numbers["words"]
-            out.append(
-                f"  words     {words['min']} to {words['max']}, median {words['median']:g}, 95 % below {words['p95']}"
-            )
+            out.append(f"  words     {words['min']} to {words['max']}, median {words['median']:g}, 95 % below {words['p95']}")
             out.append(
                 f"  codes     {numbers['distinct_codes']} distinct; {numbers['without_code']} rows without a code, "
                 f"{numbers['several_codes']} with several"
@@ -358,9 +354,7 @@ def _leaks(texts: _Texts, others: _Texts, report: Report, new_phrases: bool) -> 
         found: Mapping[str, int] = Counter(phrase for text in others.keys for phrase in index.found(text))
         for phrase, line in texts.phrases.items():
             if phrase in found:
-                report.add(
-                    texts.file, line, "leak_phrase", f"`{phrase}` stands in {found[phrase]} rows of the other split"
-                )
+                report.add(texts.file, line, "leak_phrase", f"`{phrase}` stands in {found[phrase]} rows of the other split")
 
 
 def _other_index(others: _Texts, threshold: float) -> Index:

@@ -77,9 +77,7 @@ def examples(path: str, say: Callable[[int, str, str], None]) -> Iterator[Exampl
             if example is None:
                 continue
             if formats.setdefault(example.format, number) == number and len(formats) > 1:
-                say(
-                    number, "schema", f"is in the format `{example.format}`, the rows before in `{next(iter(formats))}`"
-                )
+                say(number, "schema", f"is in the format `{example.format}`, the rows before in `{next(iter(formats))}`")
             if example.id and ids.setdefault(example.id, number) != number:
                 say(number, "schema", f"repeats the id of line {ids[example.id]}")
             yield example
@@ -109,9 +107,7 @@ def _narrative(row: dict[str, Any], path: str, number: int, say: Say) -> Example
             say("schema", f"`{key}` must be text or null")
     if not _text(row.get("narrative"), "narrative", say):
         return None
-    example = Example(
-        path, number, "narrative", narrative=row["narrative"], codes=_codes(row.get("codes"), "codes", say)
-    )
+    example = Example(path, number, "narrative", narrative=row["narrative"], codes=_codes(row.get("codes"), "codes", say))
     _about(example, row, say)
     if example.codes and example.none_reason:
         say("schema", "has codes and a `none_reason`")
@@ -205,9 +201,7 @@ def _about(example: Example, about: dict[str, Any], say: Say) -> None:
         return
     for at, item in enumerate(evidence):
         wanted = {"code_type": str, "code": str, "start": int, "end": int, "text": str}
-        wrong = [
-            key for key, kind in wanted.items() if not isinstance(item, dict) or not isinstance(item.get(key), kind)
-        ]
+        wrong = [key for key, kind in wanted.items() if not isinstance(item, dict) or not isinstance(item.get(key), kind)]
         if wrong:
             say("schema", f"`evidence[{at}].{wrong[0]}` is missing or of the wrong type")
         else:
@@ -220,11 +214,7 @@ def _codes(value: Any, place: str, say: Say) -> tuple[Pair, ...] | None:
         return None
     found: list[Pair] = []
     for at, item in enumerate(value):
-        if (
-            not isinstance(item, dict)
-            or not isinstance(item.get("code"), str)
-            or item.get("code_type") not in CODE_TYPES
-        ):
+        if not isinstance(item, dict) or not isinstance(item.get("code"), str) or item.get("code_type") not in CODE_TYPES:
             say("schema", f"`{place}[{at}]` must have `code_type` ({', '.join(CODE_TYPES)}) and `code`")
             return None
         found.append((item["code_type"], item["code"]))
@@ -238,11 +228,7 @@ def _turns(value: Any, place: str, say: Say) -> list[str] | None:
         say("schema", f"`{place}` must be a list of turns")
         return None
     for at, turn in enumerate(value):
-        if (
-            not isinstance(turn, dict)
-            or not isinstance(turn.get("role"), str)
-            or not isinstance(turn.get("content"), str)
-        ):
+        if not isinstance(turn, dict) or not isinstance(turn.get("role"), str) or not isinstance(turn.get("content"), str):
             say("schema", f"`{place}[{at}]` must have `role` and `content`")
             return None
         if turn["role"] != "system" and not turn["content"].strip():

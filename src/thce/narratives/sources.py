@@ -162,9 +162,7 @@ def accept(
         if pair in found and stands:
             evidence.append(item)
         else:
-            reject(
-                record.place, "evidence", "does not stand at its place" if pair in found else "is for a code left out"
-            )
+            reject(record.place, "evidence", "does not stand at its place" if pair in found else "is for a code left out")
     return {
         "id": f"{name}-{record.id}",
         "narrative": record.narrative,
@@ -223,6 +221,4 @@ def need(columns: Mapping[str, str], present: object, place: str) -> None:
     names = list(present) if isinstance(present, list | tuple | dict) else []
     for key, column in columns.items():
         if column not in names:
-            raise UserError(
-                place, f"has no column `{column}` (for `{key}`)", f"its columns are {', '.join(map(str, names))}"
-            )
+            raise UserError(place, f"has no column `{column}` (for `{key}`)", f"its columns are {', '.join(map(str, names))}")

@@ -199,9 +199,7 @@ def _draw(
     given: dict[str, dict[str, int]] = {}
     for name, wanted in _shares(item).items():
         ranked = [
-            candidate
-            for candidate in pools[name]
-            if candidate.side == item.split and candidate.offset not in taken[name]
+            candidate for candidate in pools[name] if candidate.side == item.split and candidate.offset not in taken[name]
         ]
         heapq.heapify(ranked)
         got = 0

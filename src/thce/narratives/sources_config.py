@@ -117,9 +117,7 @@ def configure(value: Any, place: str) -> SourceConfig:
     if not isinstance(value, Mapping) or value.get("source") not in KINDS:
         found = value.get("source") if isinstance(value, Mapping) else value
         near = difflib.get_close_matches(str(found), KINDS, n=1)
-        raise UserError(
-            f"{place}: source", f"`{found}` is no kind of source", f"use {near[0] if near else ', '.join(KINDS)}"
-        )
+        raise UserError(f"{place}: source", f"`{found}` is no kind of source", f"use {near[0] if near else ', '.join(KINDS)}")
     config = build(KINDS[value["source"]], {key: item for key, item in value.items() if key != "source"}, place)
     columns = getattr(config, "columns", {})
     unknown = [name for name in columns if name not in COLUMNS]
@@ -139,9 +137,7 @@ def configure(value: Any, place: str) -> SourceConfig:
         try:
             date.fromisoformat(config.date_of_service)
         except ValueError:
-            raise UserError(
-                f"{place}: date_of_service", f"`{config.date_of_service}` is no day", "write 2026-01-15"
-            ) from None
+            raise UserError(f"{place}: date_of_service", f"`{config.date_of_service}` is no day", "write 2026-01-15") from None
     return config
 
 

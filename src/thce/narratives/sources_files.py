@@ -34,16 +34,12 @@ def table(config: Table, reject: Reject) -> Iterator[Record]:
     elif name.endswith(".parquet"):
         lines = parquet_lines(config.path, list(config.columns.values()))
     else:
-        raise UserError(
-            config.path, "is neither .jsonl, .csv, .tsv nor .parquet", "rename it, or export it in one of these"
-        )
+        raise UserError(config.path, "is neither .jsonl, .csv, .tsv nor .parquet", "rename it, or export it in one of these")
     checked = False
     for number, (place, row) in enumerate(lines, 1):
         if not checked:
             # JSON rows may leave a key out; every other format has the same columns in every row
-            mapped = (
-                config.columns if not name.endswith(("jsonl", "ndjson")) else {"narrative": config.columns["narrative"]}
-            )
+            mapped = config.columns if not name.endswith(("jsonl", "ndjson")) else {"narrative": config.columns["narrative"]}
             need(mapped, row, config.path)
             checked = True
         yield from mapped_record(row, config.columns, config.label, place, number, reject)
@@ -200,9 +196,7 @@ def csv_lines(
                     continue
                 yield place, row
         except csv.Error as error:
-            raise UserError(
-                f"{path}:{reader.line_num}", f"is not CSV ({error})", "check quotes and `delimiter`"
-            ) from None
+            raise UserError(f"{path}:{reader.line_num}", f"is not CSV ({error})", "check quotes and `delimiter`") from None
 
 
 def parquet_lines(path: str, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:

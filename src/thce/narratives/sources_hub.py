@@ -24,9 +24,7 @@ def records(config: Hub, reject: Reject) -> Iterator[Record]:
             "use the 40 digits of one: a branch name moves",
         )
     if config.dataset.startswith((".", "/", "~")) and not Path(config.dataset).is_dir():
-        raise UserError(
-            config.dataset, "no such folder", "check the path, or name a data set of the hub as `owner/name`"
-        )
+        raise UserError(config.dataset, "no such folder", "check the path, or name a data set of the hub as `owner/name`")
     import datasets
 
     local = Path(config.dataset).is_dir()

@@ -39,9 +39,7 @@ def records(config: Mimic, reject: Reject) -> Iterator[Record]:
             reject(place, "row", "belongs to a stay coded in ICD-9-CM")
             continue
         codes = [("ICD10", code) for code in _in_order(stay)]
-        codes += [
-            ("CPT" if code[:1].isdigit() else "HCPCS", code) for code in _in_order(services.get(row["hadm_id"], ""))
-        ]
+        codes += [("CPT" if code[:1].isdigit() else "HCPCS", code) for code in _in_order(services.get(row["hadm_id"], ""))]
         yield Record(
             id=row["note_id"],
             narrative=row["text"],

@@ -60,9 +60,7 @@ class PhraseIndex:
         return found
 
 
-def split_phrases(
-    seed: int, codes: Sequence[Pair], wordings: Sequence[Wording], fixed_texts: Iterable[str]
-) -> PhraseSplit:
+def split_phrases(seed: int, codes: Sequence[Pair], wordings: Sequence[Wording], fixed_texts: Iterable[str]) -> PhraseSplit:
     """Hold out one phrase per code for test and one for validation; all others, and every title, are for training.
 
     A phrase qualifies when no other phrase of any code contains it, it contains no other phrase of more than one
@@ -119,6 +117,4 @@ def split_families(seed: int, names: Sequence[str], test: float = 0.2, val: floa
     count = len(ranked)
     tests = max(1, round(test * count)) if count > 1 else 0
     vals = max(1, round(val * count)) if count > 2 else 0
-    return {
-        name: "test" if rank < tests else "val" if rank < tests + vals else "train" for rank, name in enumerate(ranked)
-    }
+    return {name: "test" if rank < tests else "val" if rank < tests + vals else "train" for rank, name in enumerate(ranked)}

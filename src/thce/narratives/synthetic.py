@@ -56,8 +56,7 @@ def wordings(book: CodeBook, phrasebook_folder: Path | str) -> list[Wording]:
     spoken = {pair: spoken_title(title) for pair, title in titles.items()}
     owners = Counter(key(text) for text in spoken.values())
     found = [
-        wording(*pair, "title", spoken[pair] if owners[key(spoken[pair])] == 1 else title)
-        for pair, title in titles.items()
+        wording(*pair, "title", spoken[pair] if owners[key(spoken[pair])] == 1 else title) for pair, title in titles.items()
     ]
     for phrase in phrasebook.read(phrasebook_folder, titles):
         found.append(wording(phrase.code_type, phrase.code, phrase.kind, phrase.text))
@@ -82,9 +81,7 @@ def material(book: CodeBook, phrasebook_folder: Path | str, grammar_folder: Path
     notes = grammar.read(grammar_folder, seed)
     planted = grammar.problems(notes, (item.key for item in words))
     if planted:
-        raise UserError(
-            str(grammar_folder), f"{len(planted)} pieces hold evidence ({'; '.join(planted[:5])})", "reword them"
-        )
+        raise UserError(str(grammar_folder), f"{len(planted)} pieces hold evidence ({'; '.join(planted[:5])})", "reword them")
     pairs = tuple((entry.code_type, entry.code) for entry in book.scope)
 
     def excludes(code: str) -> tuple[str, ...]:
@@ -101,9 +98,7 @@ def material(book: CodeBook, phrasebook_folder: Path | str, grammar_folder: Path
 
 def protected_words(near: Mapping[Pair, Sequence[confusables.Neighbour]]) -> frozenset[str]:
     """The words that decide between neighbouring codes."""
-    return frozenset(
-        part for group in near.values() for one in group for word in one.here + one.there for part in word.split()
-    )
+    return frozenset(part for group in near.values() for one in group for word in one.here + one.there for part in word.split())
 
 
 def writers(stuff: Material, params: NarrativesParams) -> dict[str, Writer]:
@@ -202,19 +197,13 @@ def _fill(count: int, make: Callable[[], Row | None], fresh: Fresh, name: str) -
         else:
             failures += 1
     if len(rows) < count:
-        raise UserError(
-            "params.yaml: narratives", f"only {len(rows)} different {name} narratives of {count}", "ask for fewer"
-        )
+        raise UserError("params.yaml: narratives", f"only {len(rows)} different {name} narratives of {count}", "ask for fewer")
     return rows
 
 
-def _singles(
-    writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh
-) -> list[Row]:
+def _singles(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh) -> list[Row]:
     if count and not phrases:
-        raise UserError(
-            "params.yaml: narratives", f"{count} narratives asked for, but no phrase is held out", "set it to 0"
-        )
+        raise UserError("params.yaml: narratives", f"{count} narratives asked for, but no phrase is held out", "set it to 0")
     turns = _turns(rng, phrases)
     rows: list[Row] = []
     while len(rows) < count:
@@ -233,9 +222,7 @@ def _singles(
     return rows
 
 
-def _multis(
-    writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh
-) -> list[Row]:
+def _multis(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh) -> list[Row]:
     turns = _turns(rng, phrases)
     pairs = sorted(phrases)
     pools = {"": [words for pair in pairs for words in phrases[pair]]}

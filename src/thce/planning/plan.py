@@ -139,9 +139,7 @@ def _tokens(
 def _accepted(settings: SFTParams | Stage3Params, stage: str, rows: int, folder: Path, seed: int) -> None:
     """Raises `UserError` where the trainer's own arguments refuse what the profile says."""
     if isinstance(settings, Stage3Params) and len(settings.loss_type) != len(settings.loss_weights):
-        raise UserError(
-            "stage3.loss_weights", f"{len(settings.loss_weights)} weights for {len(settings.loss_type)} losses"
-        )
+        raise UserError("stage3.loss_weights", f"{len(settings.loss_weights)} weights for {len(settings.loss_type)} losses")
     try:
         steps.arguments(settings, stage, rows, folder, seed)
     except (TypeError, ValueError) as error:

@@ -175,9 +175,7 @@ class Checker:
         if not value.cue.search(quote):
             return "the words do not say so"
         if any(
-            other.cue.search(quote)
-            for other in VALUES
-            if other.facet == value.facet and not _within(value.name, other.name)
+            other.cue.search(quote) for other in VALUES if other.facet == value.facet and not _within(value.name, other.name)
         ):
             return "the words say something else too"
         return ""

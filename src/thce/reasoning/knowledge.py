@@ -146,15 +146,12 @@ class Knowledge:
             if not found:
                 category = self.category(code_type, code)
                 siblings = [
-                    other.title
-                    for other in self.family(code_type, code)
-                    if category and other.code.startswith(category.code)
+                    other.title for other in self.family(code_type, code) if category and other.code.startswith(category.code)
                 ]
                 found = [
                     noun
                     for noun, cue in FAMILY_AXES
-                    if not cue.search(title)
-                    and sum(1 for other in siblings if cue.search(other)) * 3 >= len(siblings) > 0
+                    if not cue.search(title) and sum(1 for other in siblings if cue.search(other)) * 3 >= len(siblings) > 0
                 ]
             found.append("type")
         if title.endswith("uncomplicated") or "without complications" in title:
@@ -176,9 +173,7 @@ class Knowledge:
             return tuple(entry.short_title for entry in path if entry.level == "section")
         if code_type == "HCPCS":
             return tuple(f"{entry.code} {entry.short_title}" for entry in path if entry.level == "section")
-        blocks = [
-            entry for entry in path if entry.level == "block" and entry.code.split("-")[0] != entry.code.split("-")[-1]
-        ]
+        blocks = [entry for entry in path if entry.level == "block" and entry.code.split("-")[0] != entry.code.split("-")[-1]]
         inner = [entry for entry in path[:-1] if entry.level in ("category", "subcategory")]
         found: list[str] = []
         for entry in inner:

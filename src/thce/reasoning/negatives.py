@@ -110,9 +110,7 @@ def _answer(pairs: Sequence[Pair], book: CodeBook) -> str:
 
 
 def _quote(row: Row, pair: Pair) -> str:
-    return next(
-        quotable(row["narrative"], item) for item in row["evidence"] if (item["code_type"], item["code"]) == pair
-    )
+    return next(quotable(row["narrative"], item) for item in row["evidence"] if (item["code_type"], item["code"]) == pair)
 
 
 def _group(quote: str, pair: Pair, facts: Knowledge, decision: str = "", pick: int = 0) -> list[str]:
@@ -187,11 +185,7 @@ def _kind(line: str) -> str:
 
 def _rambling(row: Row, facts: Knowledge, rng: Random, seed: int, found: object) -> str | None:
     pairs = _pairs(row)
-    near = (
-        nearest(pairs[0], facts)[:6]
-        if pairs
-        else [facts.book.scope[rng.randrange(len(facts.book.scope))] for _ in range(4)]
-    )
+    near = nearest(pairs[0], facts)[:6] if pairs else [facts.book.scope[rng.randrange(len(facts.book.scope))] for _ in range(4)]
     lines = trace(row, facts.book, seed).split("\n")
     if not near:
         return None
@@ -250,9 +244,7 @@ def _forced(row: Row, facts: Knowledge, rng: Random, seed: int, found: object) -
     )
     entry = ranked[rng.randrange(3)]
     pair = (entry.code_type, entry.code)
-    return format_completion(
-        "\n".join(_group(quote, pair, facts, pick=rng.randrange(100))), _answer([pair], facts.book)
-    )
+    return format_completion("\n".join(_group(quote, pair, facts, pick=rng.randrange(100))), _answer([pair], facts.book))
 
 
 def _misplaced(row: Row, facts: Knowledge, rng: Random, seed: int, found: object) -> str | None:

@@ -71,8 +71,7 @@ def verify(narrative: str, text: str, book: CodeBook) -> Verdict:
     short = len(lines) <= _MAX_BULLETS and _at_most(parsed.reasoning, limit)
     format_ok = parsed.well_formed and len(lines) <= _MAX_BULLETS and _in_order(bullets)
     evidence, placement, decision, concluded = (
-        all(claim.status != UNSUPPORTED for claim in claims if claim.kind in kinds)
-        and _complete(bullets, parsed, kinds)
+        all(claim.status != UNSUPPORTED for claim in claims if claim.kind in kinds) and _complete(bullets, parsed, kinds)
         for kinds in ((EVIDENCE, REASON), (PLACEMENT,), (*DECISIONS, EXCLUSION), (ANSWER,))
     )
     answer = parsed.well_formed and concluded and _answer_right(parsed, book)

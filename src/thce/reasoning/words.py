@@ -56,9 +56,7 @@ _KIN_VERB = (
     "carries|suffer(?:s|ed)?|lives with|died"
 )
 _BEFORE = {
-    "family": (
-        rf"family|fhx?|pedigree|runs on my|has an? (?:{_KIN})|(?:{_KIN})(?:'s side)?(?: (?:{_KIN_VERB})(?!\w)|:| -)"
-    ),
+    "family": (rf"family|fhx?|pedigree|runs on my|has an? (?:{_KIN})|(?:{_KIN})(?:'s side)?(?: (?:{_KIN_VERB})(?!\w)|:| -)"),
     "denied": (
         r"no|not|den(?:y|ies|ied|ying)|neg(?:ative)?|without|w/o|absent|never|free of|none|asked about|"
         r"cannot exclude|"
