@@ -123,7 +123,7 @@ def worth(sources: Sources) -> str:
         "stage3_reasoning_vs_direct": "stage 3: reasoning vs none",
         "system_reasoning_vs_direct": "whole system: reasoning vs none",
         "system_vs_stage3": "whole system vs stage 3 alone",
-        "system_vs_retriever": "whole system vs retriever alone",
+        "system_vs_retriever": "whole system vs lexical prior alone",
         "system_vs_best_baseline": "whole system vs best baseline",
     }
     compare, sets = sources.evaluate["compare"], ordered_sets(sources.evaluate)

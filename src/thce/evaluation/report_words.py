@@ -15,7 +15,7 @@ TITLES = {
     "no_code": "no code",
     "multi": "several codes",
     "system": "whole system",
-    "retriever": "retriever alone",
+    "retriever": "lexical prior alone",
     "stage1": "stage 1",
     "stage2": "stage 2",
     "stage3": "stage 3",
