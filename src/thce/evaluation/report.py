@@ -12,7 +12,7 @@ from thce.evaluation import report_results
 from thce.evaluation import report_sections as sections
 from thce.evaluation.charts import percent
 from thce.evaluation.report_style import STYLE
-from thce.evaluation.report_words import ordered_sets, title_of
+from thce.evaluation.report_words import interval, ordered_sets, title_of
 from thce.files import read_json
 
 STAGES = ("codes", "narratives", "prepare", "base", "stage1", "stage2", "pairs", "stage3", "calibrate")
@@ -98,7 +98,7 @@ def verdict(sources: Sources) -> str:
     ):
         if name in fused:
             part = fused[name]["micro_f1"] if name in ("multi", "unseen_multi") else fused[name]["exact"]
-            shown = f"{part['low'] * 100:.0f} to {part['high'] * 100:.0f} %, n = {part['n']}"
+            shown = f"{interval(part)} %, n = {part['n']}"
             cards.append(
                 f'<div class="card"><b>{percent(part["value"])}</b><span>{escape(what)}</span><span>{shown}</span></div>'
             )

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from thce.evaluation.charts import Dot, dots, legend, percent
-from thce.evaluation.report_words import ordered_sets, row, table, title_of
+from thce.evaluation.report_words import interval, ordered_sets, row, table, title_of
 
 if TYPE_CHECKING:
     from thce.evaluation.report import Sources
@@ -66,8 +66,8 @@ def _cell(part: Mapping[str, Any] | None, best: float, floor: bool) -> str:
         return '<td class="even">&ndash;</td>'
     exact = part["exact"]
     kinds = " ".join(name for name, on in (("best", exact["value"] == best > 0), ("floor", floor)) if on)
-    interval = f"{exact['low'] * 100:.0f}&ndash;{exact['high'] * 100:.0f} &middot; {exact['n']}"
-    return f'<td class="{kinds}">{percent(exact["value"])}<small>{interval}</small></td>'
+    small = f"{interval(exact, '&ndash;')} &middot; {exact['n']}"
+    return f'<td class="{kinds}">{percent(exact["value"])}<small>{small}</small></td>'
 
 
 def _details(evaluate: Mapping[str, Any], sets: Sequence[str]) -> str:
@@ -123,7 +123,7 @@ def worth(sources: Sources) -> str:
         "stage3_reasoning_vs_direct": "stage 3: reasoning vs none",
         "system_reasoning_vs_direct": "whole system: reasoning vs none",
         "system_vs_stage3": "whole system vs stage 3 alone",
-        "system_vs_retriever": "whole system vs retriever alone",
+        "system_vs_retriever": "whole system vs lexical prior alone",
         "system_vs_best_baseline": "whole system vs best baseline",
     }
     compare, sets = sources.evaluate["compare"], ordered_sets(sources.evaluate)
@@ -143,5 +143,5 @@ def _difference(part: Mapping[str, Any] | None) -> str:
     if part is None:
         return '<td class="even">&ndash;</td>'
     kind = "good" if part["low"] > 0 else "bad" if part["high"] < 0 else "even"
-    interval = f"{part['low'] * 100:+.1f} to {part['high'] * 100:+.1f} &middot; {part['n']}"
-    return f'<td><span class="{kind}">{part["difference"] * 100:+.1f}</span><small>{interval}</small></td>'
+    small = f"{part['low'] * 100:+.1f} to {part['high'] * 100:+.1f} &middot; {part['n']}"
+    return f'<td><span class="{kind}">{part["difference"] * 100:+.1f}</span><small>{small}</small></td>'

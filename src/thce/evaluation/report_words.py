@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from thce.evaluation.charts import percent
+
 TITLES = {
     "known": "known wording",
     "unseen_phrase": "unseen wording",
@@ -15,7 +17,7 @@ TITLES = {
     "unseen_multi": "several codes, unseen wordings",
     "distractors": "distractors",
     "system": "whole system",
-    "retriever": "retriever alone",
+    "retriever": "lexical prior alone",
     "stage1": "stage 1",
     "stage2": "stage 2",
     "stage3": "stage 3",
@@ -43,6 +45,11 @@ ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi
 def title_of(name: str) -> str:
     """A name as people read it."""
     return TITLES.get(name, name.replace("_", " "))
+
+
+def interval(part: Mapping[str, Any], to: str = " to ") -> str:
+    """`59.5 to 72.5`: `low` and `high` in percent, to the decimal of the value beside them, so that it never lies outside."""
+    return to.join(percent(part[end]).removesuffix(" %") for end in ("low", "high"))
 
 
 def ordered_sets(evaluate: Mapping[str, Any]) -> list[str]:
