@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     sys.path.insert(0, str(ROOT / "src"))
     from thce import files
     from thce.modeling import base, chat, dpo, fit, headstart, runtime, sft, tokenizer
-    from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params, Stage3Params
+    from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params
+    from training_settings import DPO
 
     os.environ["THCE_CHECKPOINTS"] = str(home / "checkpoints")
     runtime.start(1, 7)
@@ -89,8 +91,8 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
         files.write_jsonl(home / f"{part}.jsonl", share)
     for name, losses in (("stage3", ("sigmoid", "sft")), ("stage3_sigmoid", ("sigmoid",))):
         weights = (1.0,) * len(losses)
-        preference = Stage3Params(
-            **SHARED, micro_batch=micro, learning_rate=1e-4, beta=0.1, loss_type=losses, loss_weights=weights
+        preference = replace(
+            DPO, **SHARED, micro_batch=micro, learning_rate=1e-4, beta=0.1, loss_type=losses, loss_weights=weights
         )
         curve, metrics = dpo.train_stage(home / "stage2", home / name, home, preference, 11)
         found[name] = summary(curve) | {"margins": [point["margin"] for point in curve]}
