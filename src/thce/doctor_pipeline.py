@@ -227,7 +227,10 @@ def cache() -> Path:
 
 
 def mend() -> list[str]:
-    """Take away what is damaged; one line for each thing. dvc.lock comes back as Git has it."""
+    """Take away what is damaged; one line for each thing. dvc.lock comes back as Git has it.
+
+    Raises `UserError` if Git has none.
+    """
     done = []
     if broken := broken_lock():
         result = subprocess.run(["git", "checkout", "HEAD", "--", relock.LOCK], capture_output=True, text=True)
