@@ -23,6 +23,7 @@ pipeline: $(READY)
 
 lint: $(READY)
 	ruff check .
+	ruff format --check --quiet .
 	mypy
 
 # Does dvc.lock belong to this code and these parameters? Outputs are not needed; the text is read, since dvc's exit code is 0.
