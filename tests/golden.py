@@ -12,6 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,9 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     per pass."""
     sys.path.insert(0, str(ROOT / "src"))
     from thce import files
-    from thce.answers import THINK_CLOSE
     from thce.modeling import base, chat, dpo, fit, headstart, runtime, sft, tokenizer
-    from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params, Stage3Params
+    from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params
+    from training_settings import DPO
 
     os.environ["THCE_CHECKPOINTS"] = str(home / "checkpoints")
     runtime.start(1, 7)
@@ -66,10 +67,14 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     codes = sorted({item["code"] for row in rows[1] for item in row["_metadata"]["codes"]})
     tok = tokenizer.train(texts, shape.vocabulary, codes)
     model = base.scratch(shape, tok, 7)
-    answers = [(talk[1]["content"], talk[-1]["content"].rpartition(f"{THINK_CLOSE}\n")[2]) for talk in talks[1]]
-    examples = [headstart.example(tok, *pair) for pair in answers]
-    layer, points, _ = headstart.teach(tok, examples, talks[1][0][0]["content"], shape, 7)
-    headstart.install(model, layer, tokenizer.spoken(tok, codes))
+    loud = tokenizer.spoken(tok, codes)
+    examples = [
+        headstart.example(tok, *(message["content"] for message in talk), asked)
+        for stage, asked in ((1, None), (2, frozenset(loud)))
+        for talk in talks[stage]
+    ]
+    layer, points, _ = headstart.teach(tok, examples, shape, 7)
+    headstart.install(model, layer, loud)
     fit.save(model, tok, home / "base", None)
     found = {"base": {"losses": [point["loss"] for point in points], "parameters": model.num_parameters()}}
 
@@ -86,8 +91,8 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
         files.write_jsonl(home / f"{part}.jsonl", share)
     for name, losses in (("stage3", ("sigmoid", "sft")), ("stage3_sigmoid", ("sigmoid",))):
         weights = (1.0,) * len(losses)
-        preference = Stage3Params(
-            **SHARED, micro_batch=micro, learning_rate=1e-4, beta=0.1, loss_type=losses, loss_weights=weights
+        preference = replace(
+            DPO, **SHARED, micro_batch=micro, learning_rate=1e-4, beta=0.1, loss_type=losses, loss_weights=weights
         )
         curve, metrics = dpo.train_stage(home / "stage2", home / name, home, preference, 11)
         found[name] = summary(curve) | {"margins": [point["margin"] for point in curve]}

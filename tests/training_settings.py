@@ -18,5 +18,11 @@ DPO = Stage3Params(
     max_length=256,
     save_steps=1,
     patience=0,
+    rlvr_steps=0,
+    rlvr_prompts=2,
+    rlvr_samples=4,
+    rlvr_learning_rate=0.001,
+    rlvr_temperature=1.0,
+    rlvr_max_new_tokens=24,
     report_to=(),
 )

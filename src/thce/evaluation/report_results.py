@@ -16,7 +16,7 @@ MODES = ("fused", "constrained", "retriever", "direct", "free")
 
 
 def results(sources: Sources) -> str:
-    """Systems by test sets, and the same as a picture for the three sets that matter."""
+    """Systems by test sets, and the same as a picture for the sets of one code or none."""
     evaluate = sources.evaluate
     sets = ordered_sets(evaluate)
     systems: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -38,7 +38,7 @@ def results(sources: Sources) -> str:
                 floor = group != "Models" and evaluate["best_baseline"].get(test) == name
                 cells.append(_cell(part.get(test), best[test], floor))
             rows.append(row(cells))
-    pictures = [name for name in ("unseen_phrase", "known", "contrast", "no_code") if name in sets]
+    pictures = [name for name in ("unseen_phrase", "distractors", "known", "contrast", "no_code") if name in sets]
     shown = [("system", "fused", 0), ("stage3", "constrained", 2), ("retriever", "retriever", 3)]
     chart = []
     for test in pictures:

@@ -14,6 +14,8 @@ TITLES = {
     "contrast": "contrast groups",
     "no_code": "no code",
     "multi": "several codes",
+    "unseen_multi": "several codes, unseen wordings",
+    "distractors": "distractors",
     "system": "whole system",
     "retriever": "lexical prior alone",
     "stage1": "stage 1",
@@ -37,7 +39,7 @@ TITLES = {
     "header": "not billable",
     "out_of_scope": "out of scope",
 }
-ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi")
+ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
 
 
 def title_of(name: str) -> str:

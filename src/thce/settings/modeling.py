@@ -133,6 +133,19 @@ class Stage3Params:
     patience: int = knob(0)
     """Checkpoints in a row without a better validation loss after which training stops and goes back to the best one; 0 trains
     to the end."""
+    rlvr_steps: int = knob(0)
+    """Steps of reinforcement learning (TRL's GRPOTrainer) after preference tuning: a completion is rewarded with 1 where it is
+    right, true in every part and finished, else with 0. 0: none. One process only."""
+    rlvr_prompts: int = knob(1)
+    """Training prompts per step of that."""
+    rlvr_samples: int = knob(2)
+    """Completions per prompt, rewarded against each other."""
+    rlvr_learning_rate: float = knob(0)
+    """Its learning rate, the same at every step."""
+    rlvr_temperature: float = knob(0.1, 3)
+    """Its sampling temperature."""
+    rlvr_max_new_tokens: int = knob(8)
+    """Longest completion in tokens; a longer one is cut and not rewarded."""
     report_to: tuple[str, ...] = knob()
     """Experiment trackers that get every step: `wandb`, `mlflow`, `tensorboard`, each an extra of the package. Empty: none, and
     nothing leaves the machine."""
