@@ -1,4 +1,4 @@
-"""Stage 3: preference tuning of the stage-2 model on its own better and worse answers; reinforcement learning where asked for."""
+"""Stage 3: preference tuning of the stage-2 model on its own better and worse answers, then reinforcement learning if asked."""
 
 from typing import Any
 
