@@ -2,7 +2,6 @@
 
 import _bootstrap
 from thce import files, params
-from thce.answers import THINK_CLOSE
 from thce.modeling import base, chat, fit, headstart, runtime
 from thce.modeling import tokenizer as tokenizers
 from thce.seeds import derive
@@ -39,12 +38,14 @@ def main() -> None:
     points: list[dict[str, float]] = []
     metrics: dict[str, float] = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}
     if settings.epochs > 0:
-        examples = [headstart.example(tokenizer, *text.split("\n", 1)) for text in texts]
-        for *_, user, answer in [*narratives, *traces]:
-            lines = answer["content"].rpartition(f"{THINK_CLOSE}\n")[2]
-            examples.append(headstart.example(tokenizer, user["content"], lines))
-        layer, points, share = headstart.teach(tokenizer, examples, narratives[0][0]["content"], settings, seed)
-        headstart.install(model, layer, tokenizers.spoken(tokenizer, codes))
+        loud = tokenizers.spoken(tokenizer, codes)
+        system = narratives[0][0]["content"]
+        examples = [headstart.example(tokenizer, system, *text.split("\n", 1)) for text in texts]
+        for rows, asked in ((narratives, None), (traces, frozenset(loud))):
+            for first, user, answer in rows:
+                examples.append(headstart.example(tokenizer, first["content"], user["content"], answer["content"], asked))
+        layer, points, share = headstart.teach(tokenizer, examples, settings, seed)
+        headstart.install(model, layer, loud)
         metrics |= {"examples": len(examples), "first_answers_right": round(share, 4)}
 
     # 5 outputs

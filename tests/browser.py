@@ -97,6 +97,10 @@ class Browser:
         """`light` or `dark`, as the system asks for it."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
+    def width(self, pixels: int) -> None:
+        """The width of the window."""
+        self.call("Emulation.setDeviceMetricsOverride", width=pixels, height=900, deviceScaleFactor=1, mobile=False)
+
     def picture(self, full: bool = False) -> bytes:
         """A PNG of the page."""
         return b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=full)["data"])

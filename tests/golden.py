@@ -41,7 +41,6 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     from training_settings import DPO
 
     from thce import files
-    from thce.answers import THINK_CLOSE
     from thce.modeling import base, chat, dpo, fit, headstart, runtime, sft, tokenizer
     from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params
 
@@ -69,10 +68,14 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     codes = sorted({item["code"] for row in rows[1] for item in row["_metadata"]["codes"]})
     tok = tokenizer.train(texts, shape.vocabulary, codes)
     model = base.scratch(shape, tok, 7)
-    answers = [(talk[1]["content"], talk[-1]["content"].rpartition(f"{THINK_CLOSE}\n")[2]) for talk in talks[1]]
-    examples = [headstart.example(tok, *pair) for pair in answers]
-    layer, points, _ = headstart.teach(tok, examples, talks[1][0][0]["content"], shape, 7)
-    headstart.install(model, layer, tokenizer.spoken(tok, codes))
+    loud = tokenizer.spoken(tok, codes)
+    examples = [
+        headstart.example(tok, *(message["content"] for message in talk), asked)
+        for stage, asked in ((1, None), (2, frozenset(loud)))
+        for talk in talks[stage]
+    ]
+    layer, points, _ = headstart.teach(tok, examples, shape, 7)
+    headstart.install(model, layer, loud)
     fit.save(model, tok, home / "base", None)
     found = {"base": {"losses": [point["loss"] for point in points], "parameters": model.num_parameters()}}
 

@@ -39,13 +39,13 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def clone(target: Path) -> Path:
-    """A repository with the files of this checkout that Git tracks or would track, at the smoke profile."""
+def clone(target: Path, profile: str = "smoke") -> Path:
+    """A repository with the files of this checkout that Git tracks or would track, with a profile as its parameters."""
     for name in filter(None, git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")):
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
-    shutil.copyfile(ROOT / "configs" / "smoke.yaml", target / "params.yaml")
+    shutil.copyfile(ROOT / "configs" / f"{profile}.yaml", target / "params.yaml")
     git(target, "init", "-q")
     git(target, "add", "-A")
     git(target, "commit", "-qm", "clone")

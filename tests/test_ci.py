@@ -26,9 +26,23 @@ TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 
 def test_what_the_workflow_runs_is_there() -> None:
     targets = {word for _, step in STEPS for word in re.findall(r"^make (\w+)$", step.get("run", ""), re.MULTILINE)}
-    assert {"lint", "unit", "pipeline", "lock"} <= targets <= TARGETS
+    assert {"lint", "unit", "pipeline", "lock", "docs", "dist"} <= targets <= TARGETS
     phony = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
     assert phony == TARGETS
+
+
+def test_every_kind_of_check_is_in_the_workflow() -> None:
+    """Lint and types, tests and notebooks, a run of the pipeline, the lock, site and package: by what the targets do."""
+    recipe = {name: re.search(rf"^{name}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE) for name in TARGETS}
+    does = {name: found[1] if found else "" for name, found in recipe.items()}
+    assert "ruff check" in does["lint"] and "mypy" in does["lint"]
+    assert "mkdocs build" in does["docs"] and "-m build" in does["dist"]
+    assert "dvc repro --dry" in does["lock"]
+    assert '"unit and not pipeline"' in does["unit"] and "-m pipeline" in does["pipeline"]
+    marks = {path.stem: path.read_text(encoding="utf-8") for path in (smoke.ROOT / "tests").glob("test_*.py")}
+    assert "pytestmark = pytest.mark.unit" in marks["test_notebooks"] and "NotebookClient" in marks["test_notebooks"]
+    named = [word for _, step in STEPS for word in re.findall(r"tests/\w+\.py", step.get("run", ""))]
+    assert named and all((smoke.ROOT / name).is_file() and "pytest.mark.long" in marks[Path(name).stem] for name in named)
 
 
 def test_no_action_of_third_parties() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ PIPELINE: dict[str, dict[str, Any]] = params.read_yaml("dvc.yaml")["stages"]
 def names(entries: list[Any]) -> list[str]:
     """The paths of a deps, outs, metrics or plots list, whether plain or with options."""
     return [next(iter(entry)) if isinstance(entry, dict) else entry for entry in entries]
+
+
+KINDS = ("outs", "metrics", "plots")
+
+
+def outputs(entry: dict[str, Any]) -> list[str]:
+    """Every path a stage writes."""
+    return [path for kind in KINDS for path in names(entry.get(kind, []))]
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
@@ -59,7 +68,7 @@ def ignored(path: str) -> bool:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_large_outputs_are_ignored_and_numbers_are_in_git(stage: str) -> None:
-    for kind in ("outs", "metrics"):
+    for kind in KINDS:
         for entry in PIPELINE[stage].get(kind, []):
             path = names([entry])[0]
             in_git = isinstance(entry, dict) and entry[path].get("cache") is False
@@ -69,28 +78,38 @@ def test_large_outputs_are_ignored_and_numbers_are_in_git(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_no_stage_depends_on_a_folder_another_stage_writes_into(stage: str) -> None:
-    outs = {out for entry in PIPELINE.values() for out in names(entry.get("outs", []))}
+    outs = {out for entry in PIPELINE.values() for out in outputs(entry)}
     for path in PIPELINE[stage]["deps"]:
         below = [out for out in outs if out.startswith(f"{path}/")]
         assert not below, f"dvc.yaml: {stage}: depend on {below}, not on {path}"
 
 
 def test_every_data_dependency_is_an_output_or_is_committed() -> None:
-    outs = {out for entry in PIPELINE.values() for out in names(entry.get("outs", []) + entry.get("metrics", []))}
+    outs = {out for entry in PIPELINE.values() for out in outputs(entry)}
     for stage, entry in PIPELINE.items():
         for path in entry["deps"]:
             assert path in outs or Path(path).exists(), f"dvc.yaml: {stage}: {path} comes from nowhere"
 
 
-def test_plots_name_fields_their_files_have() -> None:
-    for entry in params.read_yaml("dvc.yaml").get("plots", []):
-        for plot in entry.values():
-            files: dict[str, Any] = plot["y"] if isinstance(plot["y"], dict) else {}
-            for path, field in files.items():
-                rows = __import__("json").loads(Path(path).read_text(encoding="utf-8"))
-                for name in [field] if isinstance(field, str) else field:
-                    assert rows and name in rows[0], f"dvc.yaml: plots: {path} has no field {name}"
-                    assert plot["x"] in rows[0]
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_dvc_can_remember_every_run_but_the_reports(stage: str) -> None:
+    """It remembers no run of a stage with an uncached file among its `outs`; uncached metrics and plots do no harm."""
+    uncached = [entry for entry in PIPELINE[stage].get("outs", []) if not isinstance(entry, str)]
+    assert bool(uncached) == (stage == "report"), f"dvc.yaml: {stage}: {uncached} belong to metrics or plots"
+
+
+def charts() -> list[tuple[str, str, Any]]:
+    """(file, x, y) of every chart of dvc.yaml."""
+    top = [plot for entry in params.read_yaml("dvc.yaml")["plots"] for plot in entry.values()]
+    found = [(path, plot["x"], field) for plot in top for path, field in plot["y"].items()]
+    own = [one for entry in PIPELINE.values() for one in entry.get("plots", [])]
+    return found + [(path, plot["x"], plot["y"]) for one in own for path, plot in one.items()]
+
+
+@pytest.mark.parametrize(("path", "x", "y"), charts())
+def test_charts_name_fields_their_files_have(path: str, x: str, y: str) -> None:
+    rows = json.loads(Path(path).read_text(encoding="utf-8"))
+    assert rows and {x, y} <= rows[0].keys(), f"dvc.yaml: plots: {path}"
 
 
 def test_a_seeded_fault_is_caught() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import documents
 import pytest
+import readme
 import smoke
 from codes_tables import book
 from documents import KINDS, MARKS, PAGES, ROOT, Block, blocks
@@ -118,6 +119,30 @@ def test_examples_of_formats_are_read() -> None:
             assert example.completion and verify(example.narrative, example.completion, book()).faithful, block.name
             assert not verify(example.narrative, example.rejected, book()).faithful, block.name
     assert seen == {"narrative", "messages", "pairs"}
+
+
+@pytest.mark.unit
+def test_every_command_of_thce_stands_in_the_documentation() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    commands = [leaf.prog for leaf in cli.leaves(cli.parser(list(cli.COMMANDS.values())))]
+    assert len(commands) > 25
+    assert not [command for command in commands if not re.search(rf"{command}\b", text)]
+
+
+@pytest.mark.unit
+def test_the_table_of_results_is_that_of_the_metrics() -> None:
+    """`python tests/readme.py --write` writes it."""
+    assert readme.shown((ROOT / "README.md").read_text(encoding="utf-8")) == readme.table()
+
+
+@pytest.mark.unit
+def test_lines_can_be_read() -> None:
+    """Prose and commands are wrapped; tables, output and JSON keep their lines."""
+    for page in PAGES:
+        fence = False
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            fence ^= line.lstrip().startswith("```")
+            assert fence or line.startswith(("|", "    ")) or len(line) <= 150, f"{page.name}:{number}"
 
 
 @pytest.mark.unit

@@ -92,6 +92,14 @@ def test_the_state_of_the_pipeline_in_words(status: dict[str, list[object]], sta
 
 
 @pytest.mark.unit
+def test_a_stage_without_a_whole_entry_is_named() -> None:
+    locked = {"one": {"outs": [{"path": "a.bin"}, {"path": "m.json"}]}, "two": {"outs": []}}
+    assert doctor_pipeline.unrecorded(STAGES, locked) == ["two", "report"]
+    found = doctor_pipeline.words({"two": [{"changed outs": {"b.bin": "modified"}}]}, STAGES, ["two", "report"])
+    assert found[0] == "warn" and "no whole entry for two, report" in found[1]
+
+
+@pytest.mark.unit
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
 def test_a_lock_cut_short_is_seen(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     monkeypatch.chdir(tmp_path)
@@ -198,6 +206,32 @@ def test_mending_takes_away_what_is_damaged_and_nothing_else(project: Path) -> N
     assert not broken.exists() and (project / "dvc.lock").read_bytes() == lock
     call(project, "dvc", "repro")
     assert (project / "one.txt").read_text() == "8\n" and "up to date" in call(project, "dvc", "status")
+
+
+@pipeline
+def test_a_lock_cut_at_any_line_break_is_seen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    lock = Path("dvc.lock")
+    whole = lock.read_bytes()
+    assert doctor_pipeline.broken_lock() is None
+    lines = whole.splitlines(keepends=True)
+    for end in range(len(lines)):
+        lock.write_bytes(b"".join(lines[:end]))
+        assert doctor_pipeline.broken_lock(), lines[end]
+
+
+@pipeline
+def test_a_lock_that_was_never_committed_cut_between_entries(project: Path) -> None:
+    (project / "params.yaml").write_text("one: 2\ntwo: 1\n", encoding="utf-8")
+    call(project, "dvc", "repro")
+    lock = project / "dvc.lock"
+    whole = lock.read_bytes()
+    lock.write_bytes(whole.partition(b"  two:\n")[0])
+    assert "changed since dvc.lock: stage two" in call(project, "thce")
+    check = state_of(project)["pipeline"]
+    assert check["state"] == "warn" and "no whole entry for two" in check["found"]
+    assert "Running stage 'one'" not in call(project, "dvc", "repro")
+    assert lock.read_bytes() == whole
 
 
 @pytest.mark.unit

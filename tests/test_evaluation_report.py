@@ -11,6 +11,7 @@ from pathlib import Path
 import evaluation_files
 import pytest
 import yaml
+from browser import Browser, installed
 
 from thce.errors import UserError
 from thce.evaluation import card, charts, report
@@ -184,10 +185,51 @@ def test_charts_are_well_formed_and_stay_inside() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "top"), [(0, 1.0), (5.4, 8.0), (0.016, 0.016), (1.7, 2.0), (100, 100), (0.0011, 0.0016), (9, 10)]
+    ("value", "top"), [(0, 1.0), (5.4, 8.0), (0.016, 0.016), (1.7, 2.0), (100, 120), (0.0011, 0.0012), (9, 12)]
 )
 def test_axes_end_at_short_numbers(value: float, top: float) -> None:
     assert charts.rounded_up(value) == pytest.approx(top)
+
+
+def test_a_value_never_lies_outside_the_interval_that_is_shown(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    found = read_json(tmp_path / "evaluate.json")
+    found["systems"]["system"]["fused"]["known"]["exact"] |= {"value": 0.998, "low": 0.9956, "high": 1.0}
+    write_json(tmp_path / "evaluate.json", found)
+    html = report.page(report.load(tmp_path))
+    assert "99.8 %<small>99.6&ndash;100 &middot;" in html and "99.6 to 100 %, n =" in html
+
+
+def test_the_base_model_is_said_to_start_where_it_does(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    write_json(tmp_path / "base.json", {"examples": 70, "first_answers_right": 0.5, "parameters": 9, "vocabulary": 8})
+    taught = report.page(report.load(tmp_path))
+    write_json(tmp_path / "base.json", {"parameters": 9, "vocabulary": 8})
+    assert "random weights" in taught and "random weights" not in report.page(report.load(tmp_path))
+
+
+@pytest.mark.skipif(not installed(), reason="needs Chromium or Chrome")
+def test_in_a_browser(folder: Path, tmp_path: Path) -> None:
+    """In light and dark, wide and narrow: the page never scrolls sideways (tables do), text stands out, nothing fails."""
+    (tmp_path / "report.html").write_text(report.page(report.load(folder)), encoding="utf-8")
+    with Browser() as page:
+        page.open((tmp_path / "report.html").as_uri())
+        seen = set()
+        for scheme in ("light", "dark"):
+            page.colours(scheme)
+            ink, ground = (page.run(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor"))
+            light = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, ground)]
+            assert abs(light[0] - light[1]) > 400, (ink, ground)
+            seen.add(ground)
+            for width in (1200, 420):
+                page.width(width)
+                assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
+        assert len(seen) == 2
+        page.width(1200)
+        wide = "[...document.querySelectorAll('.wide, figure')].filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.run(wide) == 0
+        assert page.run("performance.getEntriesByType('resource').length") == 0
+        assert not page.errors, page.errors
 
 
 def test_percent() -> None:

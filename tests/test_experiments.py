@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import smoke
+import yaml
 from smoke import dvc, git
 
 from thce import experiments, params
@@ -60,6 +61,53 @@ def test_six_queued_experiments_run_the_queued_code(swept: Path) -> None:
 
 
 @pipeline
+def test_the_lock_of_each_queued_experiment_is_consistent(swept: Path, base: Path) -> None:
+    """Its own parameters, the runs of the commit it began at for all else; the lock of the workspace is untouched."""
+    assert (swept / "dvc.lock").read_bytes() == (base / "dvc.lock").read_bytes()
+    begun = params.read_yaml(base / "dvc.lock")["stages"]
+    seen = set()
+    for reference in git(swept, "for-each-ref", "--format=%(refname)", "refs/exps/").split():
+        if not re.match(r"refs/exps/[0-9a-f]{2}/", reference):
+            continue  # the queue's own
+        stages = yaml.safe_load(git(swept, "show", f"{reference}:dvc.lock"))["stages"]
+        settings = yaml.safe_load(git(swept, "show", f"{reference}:params.yaml"))["evaluate"]
+        assert stages["evaluate"]["params"]["params.yaml"]["evaluate"] == settings
+        same = [name for name in smoke.STAGES if name not in ("evaluate", "report")]
+        assert [stages[name] for name in same] == [begun[name] for name in same]
+        written = {out["path"]: out["md5"] for out in stages["evaluate"]["outs"]}
+        read = {dep["path"]: dep["md5"] for dep in stages["report"]["deps"]}
+        both = written.keys() & read.keys()
+        assert both and all(written[path] == read[path] for path in both)
+        seen.add((settings["bins"], settings["examples"]))
+    assert seen == {(bins, examples) for bins in (5, 10, 20) for examples in (1, 2)}
+
+
+@pipeline
+def test_an_experiment_in_a_copy_leaves_the_workspace_alone(base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(base, folder)
+    before = smoke.results(folder)
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "-n", "in-a-copy", "-S", "evaluate.bins=5"]
+    run = subprocess.Popen(command, cwd=folder, env=smoke.environment(), stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    ran = []
+    for line in run.stdout:
+        if found := re.match(r"Running stage '(\w+)'", line):
+            ran.append(found[1])
+            module = folder / "src" / "thce" / "evaluation" / "report.py"  # of the stage that is still to come
+            module.write_text("raise SystemExit('the live code')\n", encoding="utf-8")
+    assert run.wait() == 0 and ran == ["evaluate", "report"]
+    assert smoke.results(folder) == before
+    git(folder, "checkout", "-q", "src")
+    assert git(folder, "status", "--porcelain") == ""
+    dvc(folder, "exp", "apply", "in-a-copy")
+    assert "up to date" in dvc(folder, "status")
+    assert params.read_yaml(folder / "params.yaml")["evaluate"]["bins"] == 5
+    dvc(folder, "exp", "remove", "in-a-copy")
+    assert "in-a-copy" not in dvc(folder, "exp", "list")
+
+
+@pipeline
 def test_the_short_table_has_a_row_each_and_only_what_differs(swept: Path) -> None:
     rows = json.loads(thce(swept, "experiments", "--json"))
     ran = [row for row in rows if row["state"] in ("done", "success")]
@@ -88,7 +136,8 @@ def test_diff_apply_branch_and_plots(swept: Path) -> None:
     assert "calibration" in dvc(swept, "metrics", "diff", "--targets", "metrics/evaluate.json")
     dvc(swept, "plots", "diff", "-o", "plots_of_two", "HEAD")
     page = (swept / "plots_of_two" / "index.html").read_text(encoding="utf-8")
-    assert "Training loss" in page and "reward margin" in page
+    for title in ("Training loss", "gradient norm", "reward margin", "Exact answers per test set", "Chapters", "Confidence"):
+        assert title in page, title
 
 
 @pipeline

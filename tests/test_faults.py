@@ -87,7 +87,10 @@ def durations(folder: Path) -> dict[str, float]:
     before = (folder / "params.yaml").stat().st_mtime
     for stage in smoke.STAGES:
         entries = [
-            next(iter(one)) for kind in ("outs", "metrics") for one in pipeline[stage].get(kind, []) if not isinstance(one, str)
+            next(iter(one))
+            for kind in ("outs", "metrics", "plots")
+            for one in pipeline[stage].get(kind, [])
+            if not isinstance(one, str)
         ]
         now = max((folder / path).stat().st_mtime for path in entries)
         found[stage] = max(1.0, now - before)
@@ -215,7 +218,7 @@ def test_a_lock_cut_short(tree: Path, smoke_run: Path, share: float) -> None:
 def drop(folder: Path, stage: str) -> None:
     """Delete a stage's outputs with their cache objects and the memory of its runs: it must run again."""
     entry = params.read_yaml(folder / "dvc.yaml")["stages"][stage]
-    for out in [*entry.get("outs", []), *entry.get("metrics", [])]:
+    for out in [*entry.get("outs", []), *entry.get("metrics", []), *entry.get("plots", [])]:
         path = out if isinstance(out, str) else next(iter(out))
         if isinstance(out, str):
             cached(folder, path).unlink(missing_ok=True)

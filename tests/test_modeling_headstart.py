@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
@@ -57,13 +58,13 @@ def tok() -> PreTrainedTokenizerFast:
 def examples() -> tuple[Example, ...]:
     cases = [(frame.format(word, "left"), code) for code, words in WORDS.items() for word in words for frame in FRAMES]
     cases += [(frame.format("nothing", "no"), None) for frame in FRAMES]
-    return tuple(headstart.example(tok(), text, answer(code)) for text, code in cases)
+    return tuple(headstart.example(tok(), SYSTEM, text, answer(code)) for text, code in cases)
 
 
 @cache
 def made() -> tuple[FirstLayer, float, LlamaForCausalLM]:
     torch.set_num_threads(1)
-    layer, points, share = headstart.teach(tok(), examples(), SYSTEM, PARAMS, 5)
+    layer, points, share = headstart.teach(tok(), examples(), PARAMS, 5)
     assert points[-1]["loss"] < points[0]["loss"] / 4
     model = base.scratch(PARAMS, tok(), 5)
     headstart.install(model, layer, tokenizer.spoken(tok(), CODES))
@@ -76,16 +77,31 @@ def prompt(text: str) -> list[int]:
 
 def test_an_example_asks_for_the_type_and_the_code_or_for_no_code() -> None:
     def shown(text: str) -> list[str]:
-        return [tok().decode([token]) for token in headstart.example(tok(), "x", text).answer]
+        return [tok().decode([token]) for token in headstart.example(tok(), SYSTEM, "x", text).answer]
 
     assert shown("ICD10: I10 (Essential hypertension)\nICD10: K21.9 (Reflux without esophagitis)") == ["ICD10:", " I10"]
     assert shown(answer(None)) == ["NONE:"]
 
 
+def test_reasoning_asks_for_every_code_it_names() -> None:
+    loud = frozenset(tokenizer.spoken(tok(), CODES))
+    text = f'<think>\n- Stated: "HTN"\n- Code: I10\n</think>\n{answer("I10")}'
+    one = headstart.example(tok(), SYSTEM, "HTN again", text, loud)
+    assert [tok().decode([one.answer[place]]).strip() for place in one.asked][1:] == ["I10", "</think>", "ICD10:", "I10"]
+    ids, places, seen, targets = headstart.collate(
+        [(row, one) for row in headstart.encode(tok(), [one], random.Random(1), 0.0)]
+    )
+    rows = zip(places[0].tolist(), targets[0].tolist(), one.asked, strict=True)
+    for place, target, asked in rows:
+        assert target == one.answer[asked]
+        assert ids[0, : place + 1].tolist() == [*prompt("HTN again"), *one.answer[:asked]]
+    assert seen.sum(-1).tolist() == (places + 1).tolist()
+
+
 def test_prompts_are_those_of_training() -> None:
     one = examples()[0]
-    assert headstart.encode(tok(), [one], SYSTEM, random.Random(1), 0.0) == [[*prompt(one.text), *one.answer[:-1]]]
-    pieces = headstart.encode(tok(), [one] * 30, SYSTEM, random.Random(1), 0.9)
+    assert headstart.encode(tok(), [one], random.Random(1), 0.0) == [[*prompt(one.text), *one.answer[:-1]]]
+    pieces = headstart.encode(tok(), [one] * 30, random.Random(1), 0.9)
     kept = len(tok().decode(prompt(one.text)))
     assert len({tuple(row) for row in pieces}) > 5
     assert all(kept <= len(tok().decode(row)) for row in pieces)
@@ -125,9 +141,10 @@ def test_the_copying_head_looks_where_the_quoted_text_goes_on() -> None:
     model.set_attn_implementation("eager")
     with torch.no_grad():
         passed = model(torch.tensor([start + quote]), output_attentions=True)
-    once = [i for i in range(1, len(quote) - 1) if start.count(quote[i]) == 1]  # else there are two ways to go on
-    assert len(once) > 5
-    looks = [int(passed.attentions[1][0, -1, len(start) + i].argmax()) for i in once]
+    ways = list(pairwise(start))  # only where a pair stands once is there one way to go on
+    once = [i for i in range(2, len(quote) - 1) if ways.count((quote[i - 1], quote[i])) == 1]
+    assert sum(start.count(quote[i]) > 1 for i in once) > 3  # one token alone would not tell
+    looks = [int(passed.attentions[2][0, -1, len(start) + i].argmax()) for i in once]
     assert sum(start[place : place + 1] == [quote[i + 1]] for place, i in zip(looks, once, strict=True)) >= 0.8 * len(once)
 
 
@@ -140,10 +157,10 @@ def test_marks_and_quotation_marks_have_no_name_to_copy() -> None:
 
 def test_a_vector_is_divided_without_gap_or_overlap() -> None:
     parts = Parts(96, 32)
-    assert (parts.content, parts.name, parts.before) == (64, slice(65, 80), slice(81, 96))
+    assert (parts.content, parts.name, parts.before, parts.earlier) == (64, slice(65, 80), slice(81, 89), slice(89, 96))
 
 
 def test_the_same_seed_gives_the_same_layer() -> None:
     short = replace(PARAMS, epochs=1.5)
-    first, second = (headstart.teach(tok(), examples(), SYSTEM, short, 7)[0] for _ in range(2))
+    first, second = (headstart.teach(tok(), examples(), short, 7)[0] for _ in range(2))
     assert all(torch.equal(one, two) for one, two in zip(first.parameters(), second.parameters(), strict=True))

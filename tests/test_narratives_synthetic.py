@@ -35,6 +35,8 @@ PARAMS = NarrativesParams(
     test_contrast=120,
     test_no_code=100,
     test_multi=100,
+    test_unseen_multi=80,
+    test_distractors=200,
     distractor_share=0.4,
     extra_sentences=1.0,
     abbreviation_rate=0.25,
@@ -72,6 +74,7 @@ def test_the_sets_have_the_sizes_asked_for(rows: Rows) -> None:
     assert 110 <= sizes.pop("test_contrast") <= 120
     assert sizes == {
         "train": 3000, "val": 300, "test_known": 800, "test_unseen_phrase": 400, "test_no_code": 100, "test_multi": 100,
+        "test_unseen_multi": 80, "test_distractors": 200,
     }  # fmt: skip
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from smoke import dvc
+from smoke import STAGES, dvc, git, results
 
 from thce import params
 
@@ -43,6 +44,22 @@ def test_outputs_name_no_path_of_the_machine(smoke_run: Path) -> None:
 def test_nothing_runs_twice(first: Path) -> None:
     printed = dvc(first, "repro")
     assert "Running stage" not in printed and "up to date" in printed
+
+
+def test_a_lost_lock_costs_no_training(smoke_run: Path, tmp_path: Path) -> None:
+    """DVC remembers the run of every stage but `report`, whose pages are in Git and neither metric nor plot data."""
+    folder = tmp_path / "lost"
+    shutil.copytree(smoke_run, folder)
+    (folder / "dvc.lock").unlink()
+    for name in ("models", "metrics", "data/codes", "data/narratives", "data/prepared", "data/pairs", "data/predictions"):
+        shutil.rmtree(folder / name)
+    printed = dvc(folder, "repro")
+    assert re.findall(r"^Running stage '(\w+)'", printed, re.MULTILINE) == ["report"]
+    assert re.findall(r"^Stage '(\w+)' is cached", printed, re.MULTILINE) == [name for name in STAGES if name != "report"]
+    assert results(folder) == results(smoke_run)
+    assert git(folder, "status", "--porcelain") == git(smoke_run, "status", "--porcelain")
+    for path in sorted((smoke_run / "models").rglob("*")):
+        assert path.is_dir() or (folder / path.relative_to(smoke_run)).read_bytes() == path.read_bytes(), path
 
 
 def test_an_experiment_runs_only_what_depends_on_it(first: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import reproduce
 import smoke
 
-from thce import params
+from thce import params, relock
 
 pytestmark = pytest.mark.pipeline
 
@@ -49,7 +49,7 @@ def smoke_again(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_declared_data_are_the_files_a_stage_opens(smoke_again: Path, stage: str) -> None:
     entry = params.read_yaml(smoke_again / "dvc.yaml")["stages"][stage]
     deps = [path for path in entry["deps"] if not path.endswith(".py")]
-    outs = [next(iter(out)) if isinstance(out, dict) else out for out in entry.get("outs", []) + entry.get("metrics", [])]
+    outs = list(relock.paths_of(entry, "outs", "metrics", "plots"))
     opened = (smoke_again.parent / "opened" / stage).read_text(encoding="utf-8").split("\n")
     data = [path for path in opened if path.startswith(("data/", "metrics/", "models/"))]
 

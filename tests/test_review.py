@@ -273,5 +273,7 @@ def test_in_a_browser(service: Service) -> None:
             seen.add(page.run("getComputedStyle(document.body).backgroundColor"))
         assert len(seen) == 2
         assert page.run("performance.getEntriesByType('resource').every(one => one.name.startsWith(location.origin))")
-        assert page.run("document.documentElement.scrollWidth <= innerWidth")
+        for width in (1200, 420):  # a phone too, with a code chosen
+            page.width(width)
+            assert page.run("document.documentElement.scrollWidth <= innerWidth"), width
         assert not page.errors, page.errors

@@ -90,7 +90,8 @@ def _code(args: argparse.Namespace) -> int:
             raise UserError(folder, "nothing is trained here yet", "run `make repro` (or `dvc repro`)")
     open_book(args.codes)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads soon sleep: spinning ones starve a busy machine
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     from thce.coder import run
 
     engine = run.run

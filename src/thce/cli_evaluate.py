@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     model = parser.add_argument_group("model of ours")
     model.add_argument("--model", "--model-path", dest="model_path", metavar="FOLDER", help="a trained model")
     model.add_argument(
-        "--coder", "--coder-path", dest="coder_path", metavar="FOLDER", help="retriever and calibration: the whole system"
+        "--coder", "--coder-path", dest="coder_path", metavar="FOLDER", help="lexical prior and calibration: the whole system"
     )
     model.add_argument("--mode", choices=("constrained", "free"), default="constrained", help="how to answer")
     model.add_argument("--no-think", action="store_true", help="answer without reasoning")

@@ -201,7 +201,10 @@ def read(paths: list[str] | list[Path], rows: int = 0) -> list[Item]:
 
 
 def scoped(args: argparse.Namespace, items: list[Item]) -> tuple[list[Item], Scope]:
-    """The rows with their gold spelled as in the tables, and cut to the scope with --scope-only."""
+    """The rows with their gold spelled as in the tables, and cut to the scope with --scope-only.
+
+    Raises `UserError` if no row is left.
+    """
     from thce.codes.book import open as open_book
     from thce.evaluation import scope
 

@@ -49,6 +49,7 @@ def _train(args: argparse.Namespace) -> int:
         os.environ[name] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     from thce.planning import plan
 
     found = plan.make(args.stage, args.profile, args.threads or os.cpu_count() or 1)

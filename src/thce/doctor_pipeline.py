@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def describe() -> tuple[str, str, str]:
         if "acquire lock" in error.problem or "busy" in error.problem:
             return "ok", "another dvc command is at work here", "ask again when it is done"
         raise
-    state, found, mend = words(status, params.read_yaml("dvc.yaml")["stages"])
+    pipeline = params.read_yaml("dvc.yaml")["stages"]
+    state, found, mend = words(status, pipeline, unrecorded(pipeline, _locked()))
     stopped = sorted({path.parents[2].name for path in _checkpoints().glob(f"*/*/checkpoint-*/{MARKER}")})
     if stopped:
         found += f"; training of {', '.join(stopped)} was stopped and goes on from its last checkpoint"
@@ -50,9 +52,31 @@ def _checkpoints() -> Path:
     return Path(os.environ.get("THCE_CHECKPOINTS", ".checkpoints"))
 
 
-def words(status: dict[str, list[Any]], pipeline: dict[str, Any]) -> tuple[str, str, str]:
-    """The same from a parsed `dvc status --json` and the stages of dvc.yaml."""
-    outputs = {path for entry in pipeline.values() for path in relock.paths_of(entry, "outs", "metrics")}
+def _locked() -> dict[str, Any]:
+    path = Path(relock.LOCK)
+    found: dict[str, Any] = params.read_yaml(path)["stages"] if path.is_file() else {}
+    return found
+
+
+def unrecorded(pipeline: dict[str, Any], locked: dict[str, Any]) -> list[str]:
+    """Stages of dvc.yaml of which dvc.lock has no entry, or one that lacks a declared output."""
+    known = {stage: {item["path"] for item in entry.get("outs", [])} for stage, entry in locked.items()}
+    return [
+        stage
+        for stage, entry in pipeline.items()
+        if stage not in known or not known[stage].issuperset(relock.paths_of(entry, "outs", "metrics", "plots"))
+    ]
+
+
+def words(status: dict[str, list[Any]], pipeline: dict[str, Any], unknown: Sequence[str] = ()) -> tuple[str, str, str]:
+    """The same from a parsed `dvc status --json`, the stages of dvc.yaml and those that are `unrecorded`."""
+    if unknown:
+        return (
+            "warn",
+            f"{relock.LOCK} has no whole entry for {_some(list(unknown))}: not run yet, or the file is cut off there",
+            "`dvc repro` takes from its cache what ran before, and runs the rest",
+        )
+    outputs = {path for entry in pipeline.values() for path in relock.paths_of(entry, "outs", "metrics", "plots")}
     reasons: dict[str, list[str]] = {}
     missing: list[str] = []
     edited: list[str] = []
@@ -104,7 +128,8 @@ def broken_lock() -> str | None:
     path = Path(relock.LOCK)
     if not path.is_file():
         return None
-    if not path.read_bytes().endswith(b"\n"):  # DVC ends the file with a line break; a cut seldom does
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):  # DVC ends the file with a line break; a cut seldom does
         return f"{path}: is cut short"
     try:
         stages = params.read_yaml(path)["stages"]
@@ -112,11 +137,21 @@ def broken_lock() -> str | None:
             for item in [*entry.get("deps", []), *entry.get("outs", [])]:
                 if not re.fullmatch(r"[0-9a-f]{32}(\.dir)?", str(item["md5"])) or not isinstance(item["size"], int):
                     return f"{path}: {stage}: {item['path']} has no whole hash"
+                if item["md5"].endswith(".dir") and not isinstance(item["nfiles"], int):
+                    return f"{path}: {stage}: {item['path']} is not whole"
             if not entry["cmd"] or not entry["outs"]:
                 return f"{path}: {stage} is not whole"
     except (UserError, KeyError, TypeError, AttributeError) as error:
         return str(error) if isinstance(error, UserError) else f"{path}: is not whole"
+    lacking = unrecorded(params.read_yaml("dvc.yaml")["stages"], stages) if Path("dvc.yaml").is_file() else []
+    if lacking and (committed := _committed(path)).startswith(content) and committed != content:
+        return f"{path}: is cut short where {lacking[0]} should follow"
     return None
+
+
+def _committed(path: Path) -> bytes:
+    """The file at HEAD, empty if there is none."""
+    return subprocess.run(["git", "cat-file", "blob", f"HEAD:./{path}"], capture_output=True).stdout
 
 
 def broken_list() -> str | None:
@@ -192,7 +227,10 @@ def cache() -> Path:
 
 
 def mend() -> list[str]:
-    """Take away what is damaged; one line for each thing. dvc.lock comes back as Git has it."""
+    """Take away what is damaged; one line for each thing. dvc.lock comes back as Git has it.
+
+    Raises `UserError` if Git has none.
+    """
     done = []
     if broken := broken_lock():
         result = subprocess.run(["git", "checkout", "HEAD", "--", relock.LOCK], capture_output=True, text=True)

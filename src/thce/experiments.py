@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 def show() -> list[Any]:
-    """What `dvc exp show --json` says."""
+    """What `dvc exp show --json` says. Raises `UserError` with its last line if it fails."""
     done = subprocess.run([sys.executable, "-m", "dvc", "exp", "show", "--json"], capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["failed"]

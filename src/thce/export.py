@@ -58,6 +58,7 @@ def write(model_folder: Path, out: Path, onnx: bool = False, card: Path | None =
     """Write the folder and return its files with their sizes in bytes.
 
     `out` must not exist or be empty; it appears when all of it is written. `card` is a Markdown file to take as model card.
+    Raises `UserError` for a folder that is there already or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(str(out), "is there already", "name a folder that does not exist")

@@ -102,6 +102,10 @@ def changes(folder: Path) -> list[str]:
         if stage not in lock or lock[stage]["cmd"] != entry["cmd"]:
             found[f"stage {stage}"] = None
             continue
+        written = {path for kind in ("outs", "metrics", "plots") for path in _paths(entry.get(kind, ()))}
+        if not written <= set(_paths(lock[stage].get("outs", ()))):
+            found[f"stage {stage}"] = None
+            continue
         locked = {item["path"]: item["md5"] for item in lock[stage].get("deps", ())}
         for path in _paths(entry.get("deps", ())):
             if path in made:

@@ -82,7 +82,10 @@ def documentation(section: type[Any]) -> dict[str, str]:
 
 
 def explain(key: str, path: Path | str = params.FILE) -> dict[str, Any]:
-    """Meaning, type, range and present value of one key, e.g. `stage1.learning_rate`."""
+    """Meaning, type, range and present value of one key, e.g. `stage1.learning_rate`.
+
+    Raises `UserError` for a key that does not exist.
+    """
     if key in SCALARS:
         return {
             "key": key,
@@ -111,7 +114,10 @@ def explain(key: str, path: Path | str = params.FILE) -> dict[str, Any]:
 
 
 def use(name: str, folder: Path | str = "configs", target: Path | str = params.FILE) -> Path:
-    """Write the profile `configs/<name>.yaml` to params.yaml, comments and all, after checking it."""
+    """Write the profile `configs/<name>.yaml` to params.yaml, comments and all, after checking it.
+
+    Raises `UserError` for an unknown profile or one with a fault.
+    """
     source = Path(folder) / f"{name}.yaml"
     if not source.is_file() or Path(name).name != name:
         names = ", ".join(sorted(path.stem for path in Path(folder).glob("*.yaml") if "stage1" in params.read_yaml(path)))

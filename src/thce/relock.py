@@ -37,7 +37,10 @@ class Plan:
 
 
 def status(folder: Path | str = ".") -> dict[str, list[Any]]:
-    """What `dvc status` says: stage -> list of `{"changed deps": {path: word}}`, `{"changed outs": ...}` or a text."""
+    """What `dvc status` says: stage -> list of `{"changed deps": {path: word}}`, `{"changed outs": ...}` or a text.
+
+    Raises `UserError` outside of a project and if DVC fails.
+    """
     if not (Path(folder) / "dvc.yaml").is_file():
         raise UserError(str(Path(folder).resolve()), "holds no dvc.yaml", "go to the project's folder")
     done = subprocess.run([sys.executable, "-m", "dvc", "status", "--json"], cwd=folder, capture_output=True, text=True)
@@ -79,7 +82,10 @@ def _git(*arguments: str) -> bytes:
 
 
 def tree(source: bytes, place: str, docstrings: bool = False) -> ast.Module:
-    """The syntax tree; without `docstrings`, statements that are nothing but a string are left out."""
+    """The syntax tree; without `docstrings`, statements that are nothing but a string are left out.
+
+    Raises `UserError` for text that is not Python.
+    """
     try:
         module = ast.parse(source)
     except (SyntaxError, ValueError) as error:
@@ -148,7 +154,10 @@ def _md5(content: bytes) -> str:
 
 
 def plan(stages: Sequence[str] = ()) -> Plan:
-    """What can be relocked of the stale stages (of those named, if any are), and what cannot and why."""
+    """What can be relocked of the stale stages (of those named, if any are), and what cannot and why.
+
+    Raises `UserError` for a stage that does not exist.
+    """
     stale = status()
     pipeline = params.read_yaml("dvc.yaml").get("stages", {})
     for name in stages:

@@ -214,7 +214,10 @@ class Output:
 
 
 def skip_done(jobs: Iterator[Job], done: list[str], path: str) -> Iterator[Job]:
-    """The jobs that are left, after those whose results are there; the ids must be the same in the same order."""
+    """The jobs that are left, after those whose results are there; the ids must be the same in the same order.
+
+    Raises `UserError` where they are not.
+    """
     for job, name in zip(islice(jobs, len(done)), done, strict=True):
         if job.id != name:
             raise UserError(

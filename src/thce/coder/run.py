@@ -118,7 +118,10 @@ def model_hash(setup: Setup) -> str:
 
 
 def run(jobs: Iterator[Job], setup: Setup, workers: int, size: int) -> Iterator[tuple[list[Job], list[dict[str, Any]]]]:
-    """Chunks of at most `size` jobs with their rows, in order. Each of several workers has its own model."""
+    """Chunks of at most `size` jobs with their rows, in order. Each of several workers has its own model.
+
+    Raises `UserError` if one of them ends unexpectedly.
+    """
     if workers == 1:
         worker = Worker(setup)
         while chunk := list(islice(jobs, size)):

@@ -74,6 +74,7 @@ def read_tabular(xml: bytes, known: Set[str], place: str = "tabular XML") -> lis
     `known` holds the codes without dot that exist in this release; 7th-character codes outside it are not built. A
     block of one category is named like its category in the file (`B99`); here it is the range `B99-B99`, so that names
     are unique. The range that a block's title repeats is left out.
+    Raises `UserError` for XML that is not valid and for a code that stands there twice.
     """
     try:
         root = ElementTree.fromstring(xml)

@@ -97,6 +97,7 @@ def parse_ptp(sources: Sequence[Source], bounds: tuple[int, int]) -> Parsed:
 
     The notice and the wrapped heading above the data are passed over; the rationale is not kept. Pairs that were
     deleted on the day they began never applied and are dropped.
+    Raises `UserError` for a line of another form.
     """
     pairs: dict[str, list[str]] = {}
     count = 0
@@ -121,7 +122,7 @@ def parse_ptp(sources: Sequence[Source], bounds: tuple[int, int]) -> Parsed:
 
 def parse_mue(source: Source, bounds: tuple[int, int]) -> Parsed:
     """Medically unlikely edits: code, units, adjudication indicator (1 line, 2 day by policy, 3 day by clinical
-    data)."""
+    data). Raises `UserError` for a missing column or a row of another form."""
     rows = sheet_rows(source)
     headings = [[" ".join(cell.upper().split()) for cell in row] for row in rows[:40]]
     top = next((i for i, names in enumerate(headings) if any("MUE VALUE" in name for name in names)), None)

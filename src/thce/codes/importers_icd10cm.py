@@ -81,7 +81,10 @@ def read_order(source: Source) -> list[OrderRow]:
 
 
 def read_codes(source: Source) -> list[OrderRow]:
-    """The rows of `icd10cm_codes_YYYY.txt` (1-7 code, 9- long description): billable codes only, in official order."""
+    """The rows of `icd10cm_codes_YYYY.txt` (1-7 code, 9- long description): billable codes only, in official order.
+
+    Raises `UserError` for a line of another form or one that is cut short.
+    """
     rows = []
     text = decode(source)
     for number, line in enumerate(text.splitlines(), 1):
@@ -138,7 +141,10 @@ def parse_codes(source: Source, year: int | None, bounds: tuple[int, int] | None
 
 
 def read_addenda(source: Source) -> list[Change]:
-    """The changes of `icd10cm_order_addenda_YYYY.txt`, in its order; the totals at its end must agree with them."""
+    """The changes of `icd10cm_order_addenda_YYYY.txt`, in its order; the totals at its end must agree with them.
+
+    Raises `UserError` otherwise.
+    """
     changes: list[Change] = []
     totals: dict[str, int] = {}
     for number, line in enumerate(decode(source).splitlines(), 1):
@@ -205,6 +211,7 @@ def read_conversion(source: Source) -> list[tuple[str, str, tuple[str, ...]]]:
 
     `Effective` is a year (1 October of that year), a day for an off-cycle code, or empty. The previous codes are prose
     (`C56.1 and C56.2`, `I60.20-I60.22`, `None`): single codes are kept, of a range both ends; categories are not codes.
+    Raises `UserError` for a missing column or a cell that is no code.
     """
     rows = sheet_rows(source)
     top = next((i for i, row in enumerate(rows) if row and row[0].strip().lower().startswith("current code")), None)
@@ -242,7 +249,10 @@ def successors(rows: Iterable[tuple[str, str, tuple[str, ...]]]) -> dict[str, tu
 
 
 def parse_poa_exempt(source: Source, bounds: tuple[int, int]) -> Parsed:
-    """Codes exempt from present-on-admission reporting (TAB-separated: order number, code, description)."""
+    """Codes exempt from present-on-admission reporting (TAB-separated: order number, code, description).
+
+    Raises `UserError` for a line of another form.
+    """
     codes = []
     for number, line in enumerate(decode(source).splitlines(), 1):
         cells = line.split("\t")
@@ -259,7 +269,7 @@ def parse_poa_exempt(source: Source, bounds: tuple[int, int]) -> Parsed:
 
 def parse_tabular(source: Source, known: frozenset[str], bounds: tuple[int, int]) -> Parsed:
     """The tabular XML, kept as it is (compressed); `known` are the codes (without dot) of the release it must belong
-    to."""
+    to. Raises `UserError` if it does not."""
     items = read_tabular(source.data, known, source.place)
     entries = {undotted(item.code) for item in items if item.level not in ("chapter", "block")}
     chapters = sum(item.level == "chapter" for item in items)

@@ -20,6 +20,7 @@ def read_index(source: Source) -> tuple[str, list[dict[str, Any]]]:
     An entry has `terms` (main term first, then its subterms), and where given `nonessential` (words in brackets that
     do not change the code), `code` (`I10`, or with a final `-` where characters are missing), `manifestation` (the
     second code), `see`, `see_also`, and for the tables `cells` (column heading -> code).
+    Raises `UserError` for XML that is not valid or no index.
     """
     try:
         root = ElementTree.fromstring(source.data)

@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"[0-9A-Z]\d{3}[0-9A-Z]")
 
 def read_cpt(source: Source, kind: str) -> dict[str, str]:
     """code -> descriptor of LONGULT (TAB), MEDU or SHORTU (fixed width); the license text above the data is passed
-    over."""
+    over. Raises `UserError` for a line of another form and for a code that stands there twice."""
     found: dict[str, str] = {}
     for number, line in enumerate(decode(source).splitlines(), 1):
         match = _DATA[kind].fullmatch(line.rstrip())
@@ -55,7 +55,10 @@ def read_cpt(source: Source, kind: str) -> dict[str, str]:
 
 
 def parse_cpt(sources: Mapping[str, Source], bounds: tuple[int, int]) -> Parsed:
-    """One table of code, long, medium and short descriptor; all files given must hold the same codes."""
+    """One table of code, long, medium and short descriptor; all files given must hold the same codes.
+
+    Raises `UserError` if they do not.
+    """
     texts = {kind: read_cpt(source, kind) for kind, source in sorted(sources.items())}
     codes = sorted(set().union(*texts.values()))
     for kind, found in texts.items():
@@ -84,7 +87,10 @@ def check_untracked(folder: Path) -> None:
 
 
 def parse_pfs(source: Source, bounds: tuple[int, int]) -> Parsed:
-    """Numbers and indicators of `PPRRVU*.csv`: one row per code and modifier. The column DESCRIPTION is never read."""
+    """Numbers and indicators of `PPRRVU*.csv`: one row per code and modifier. The column DESCRIPTION is never read.
+
+    Raises `UserError` for a missing column or a row of another form.
+    """
     rows = sheet_rows(source)
     top = next((i for i, row in enumerate(rows) if row and row[0].strip().upper() == "HCPCS"), None)
     if top is None:

@@ -105,7 +105,7 @@ def is_sheet(source: Source) -> bool:
 
 def sheet_rows(source: Source) -> list[list[str]]:
     """All rows of the first sheet of a workbook, or of a CSV file, as text; dates as ISO days, empty cells as
-    ``""``."""
+    ``""``. Raises `UserError` for a file that is no workbook."""
     if not is_sheet(source):
         return list(csv.reader(io.StringIO(decode(source), newline="")))
     import openpyxl  # slow to import, and only needed for workbooks
@@ -184,6 +184,7 @@ def named_release(label: str | None, first: str | None, found: Release | None, p
     """The release the user names, else the one found in the file's name.
 
     `label` may stand alone where it tells the days itself (`FY2027`), and `first` (ISO day) may correct them.
+    Raises `UserError` where neither tells it.
     """
     if first is not None:
         try:

@@ -48,6 +48,7 @@ def imported_tables(folder: Path | str | None = FOLDER, cpt_file: Mapping[str, A
     ICD-10-CM takes codes, flags and order from the order file (or the codes file), hierarchy and notes from the
     imported tabular or, without one, from the packaged FY2026. CPT is taken only where `cpt_file` is given, the content
     of `cpt_codes.json` whose sections and labels it uses.
+    Raises `UserError` if CPT is asked for and not there.
     """
     result = Imported()
     if folder is None:

@@ -110,7 +110,10 @@ def _described(text: str, release: dict[str, Any]) -> dict[str, Any]:
 
 
 def packaged_icd10() -> list[Item]:
-    """ICD-10-CM FY2026 from the files inside the package simple-icd-10-cm, without importing it (which takes 1.5 s)."""
+    """ICD-10-CM FY2026 from the files inside the package simple-icd-10-cm, without importing it (which takes 1.5 s).
+
+    Raises `UserError` if the package is missing or of another release.
+    """
     spec = find_spec("simple_icd_10_cm")
     if spec is None or not spec.submodule_search_locations:
         raise UserError("simple-icd-10-cm", "is not installed", "run `pip install simple-icd-10-cm`")
@@ -127,7 +130,10 @@ def packaged_icd10() -> list[Item]:
 
 
 def cpt_items(table: dict[str, Any]) -> list[Item]:
-    """CPT sections (named by their ranges) and the demonstration codes below them, with labels of our own."""
+    """CPT sections (named by their ranges) and the demonstration codes below them, with labels of our own.
+
+    Raises `UserError` for a code of an unknown section.
+    """
     items, ranges = [], {}
     for section in table["sections"]:
         ranges[section["section"]] = ", ".join(section.get("ranges") or [section["range"]])
@@ -140,7 +146,10 @@ def cpt_items(table: dict[str, Any]) -> list[Item]:
 
 
 def hcpcs_items(table: dict[str, Any]) -> list[Item]:
-    """HCPCS Level II sections (named by their letter) and the codes below them."""
+    """HCPCS Level II sections (named by their letter) and the codes below them.
+
+    Raises `UserError` for a letter without a section.
+    """
     codes = [Item(row["code"], "code", row["code"][0], row["description"], True) for row in table["codes"]]
     letters = sorted({item.parent for item in codes})
     for letter in letters:
@@ -150,7 +159,10 @@ def hcpcs_items(table: dict[str, Any]) -> list[Item]:
 
 
 def scope_rows(tables: dict[str, list[Item]], files: dict[str, dict[str, Any]], database: Path) -> list[dict[str, Any]]:
-    """The codes in scope, sorted by code type and code, each with its rank by how often it is billed, if known."""
+    """The codes in scope, sorted by code type and code, each with its rank by how often it is billed, if known.
+
+    Raises `UserError` for one that is not billable or stands there twice.
+    """
     rows = []
     for code_type, file in files.items():
         billable = {item.code for item in tables[code_type] if item.billable}
@@ -226,7 +238,10 @@ def history_rows(database: Path, icd10: list[Item]) -> list[dict[str, str]]:
 
 
 def read_tsv(path: Path) -> list[dict[str, str]]:
-    """Rows of a tab-separated file with a header line; `#` begins a remark; short rows end in blanks."""
+    """Rows of a tab-separated file with a header line; `#` begins a remark; short rows end in blanks.
+
+    Raises `UserError` for too many cells.
+    """
     lines = [(n, line) for n, line in enumerate(read_text(path).splitlines(), 1) if line and not line.startswith("#")]
     columns = lines[0][1].split("\t")
     rows = []

@@ -45,8 +45,8 @@ def text(sources: Sources) -> str:
             "",
             *([f"- {size:,} parameters, Llama architecture, safetensors"] if size else []),
             "- stage 1: answers alone; stage 2: reasoning and answer; stage 3: preference tuning (DPO)",
-            "- answers are decoded under the code table and combined with a lexical retriever; confidence is "
-            "calibrated on validation",
+            "- answers are decoded under the code table and fused with known wordings and a lexical prior; confidence "
+            "is calibrated on validation",
             "",
             "## Results",
             "",

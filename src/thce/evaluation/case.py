@@ -31,7 +31,10 @@ def find_item(name: str, paths: Sequence[Path | str]) -> Item:
 
 
 def find_rows(name: str, path: Path | str) -> list[Row]:
-    """The answers to one case in a file of predictions, one per system and mode, in the order of the file."""
+    """The answers to one case in a file of predictions, one per system and mode, in the order of the file.
+
+    Raises `UserError` if the file is not there.
+    """
     if not Path(path).is_file():
         raise UserError(str(path), "no answers here yet", "`dvc repro` makes them, `--predictions FILE` names others")
     return [row for row in read_jsonl(path) if str(row.get("id")) == name]

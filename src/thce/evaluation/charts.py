@@ -212,11 +212,11 @@ def _number(value: float, axis: Axis) -> str:
 
 
 def rounded_up(value: float) -> float:
-    """The next larger of 1, 1.6, 2, 4 or 8 times a power of ten: a top of an axis whose quarters are short numbers."""
+    """The next larger of 1.2, 1.6, 2, 4 or 8 times a power of ten: a top of an axis whose quarters are short numbers."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.6, 2, 4, 8, 10) if step * power >= value * (1 - 1e-9))
+    return next(step * power for step in (1.2, 1.6, 2, 4, 8, 12) if step * power >= value * (1 - 1e-9))
 
 
 def _clip(value: float, axis: Axis) -> float:

@@ -45,7 +45,7 @@ class Page:
 
 
 def at_root(start: Path | str = ".") -> Path:
-    """Go to the repository's root, wherever the notebook was started."""
+    """Go to the repository's root, wherever the notebook was started. Raises `UserError` outside of a repository."""
     here = Path(start).resolve()
     for folder in (here, *here.parents):
         if (folder / "params.yaml").is_file():
@@ -139,7 +139,7 @@ def wordings(book: CodeBook, folder: str = "data/phrasebook") -> Page:
 
 
 def chain(book: CodeBook, code_type: str, code: str) -> Page:
-    """Where the tables put a code, from chapter to code."""
+    """Where the tables put a code, from chapter to code. Raises `UserError` for a code that is in none."""
     found = book.path(code_type, code)
     if not found:
         raise UserError(f"{code_type} {code}", "is not in the table", "try `thce codes search`")
@@ -162,7 +162,7 @@ def influence() -> Page:
 
 
 def answers(system: str = "system", mode: str = "fused", prepared: str = "data/prepared") -> list[Answered]:
-    """Every prepared test row that a system was asked in a mode."""
+    """Every prepared test row that a system was asked in a mode. Raises `UserError` if there are none."""
     path = f"data/predictions/{system}.jsonl"
     found = read_predictions(path).get((system, mode))
     if found is None:

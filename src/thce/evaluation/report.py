@@ -12,7 +12,7 @@ from thce.evaluation import report_results
 from thce.evaluation import report_sections as sections
 from thce.evaluation.charts import percent
 from thce.evaluation.report_style import STYLE
-from thce.evaluation.report_words import ordered_sets, title_of
+from thce.evaluation.report_words import interval, ordered_sets, title_of
 from thce.files import read_json
 
 STAGES = ("codes", "narratives", "prepare", "base", "stage1", "stage2", "pairs", "stage3", "calibrate")
@@ -92,11 +92,13 @@ def verdict(sources: Sources) -> str:
         ("unseen_phrase", "exact codes, wordings never trained on"),
         ("known", "exact codes, known wordings in new sentences"),
         ("multi", "micro-F1, several codes per note"),
+        ("unseen_multi", "micro-F1, several codes, each in a wording never trained on"),
+        ("distractors", "exact codes beside conditions that must not be coded"),
         ("no_code", "texts without a code left uncoded"),
     ):
         if name in fused:
-            part = fused[name]["micro_f1"] if name == "multi" else fused[name]["exact"]
-            shown = f"{part['low'] * 100:.0f} to {part['high'] * 100:.0f} %, n = {part['n']}"
+            part = fused[name]["micro_f1"] if name in ("multi", "unseen_multi") else fused[name]["exact"]
+            shown = f"{interval(part)} %, n = {part['n']}"
             cards.append(
                 f'<div class="card"><b>{percent(part["value"])}</b><span>{escape(what)}</span><span>{shown}</span></div>'
             )

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from thce.evaluation.charts import Dot, dots, legend, percent
-from thce.evaluation.report_words import ordered_sets, row, table, title_of
+from thce.evaluation.report_words import interval, ordered_sets, row, table, title_of
 
 if TYPE_CHECKING:
     from thce.evaluation.report import Sources
@@ -16,7 +16,7 @@ MODES = ("fused", "constrained", "retriever", "direct", "free")
 
 
 def results(sources: Sources) -> str:
-    """Systems by test sets, and the same as a picture for the three sets that matter."""
+    """Systems by test sets, and the same as a picture for the sets of one code or none."""
     evaluate = sources.evaluate
     sets = ordered_sets(evaluate)
     systems: list[tuple[str, str, Mapping[str, Any]]] = [
@@ -38,7 +38,7 @@ def results(sources: Sources) -> str:
                 floor = group != "Models" and evaluate["best_baseline"].get(test) == name
                 cells.append(_cell(part.get(test), best[test], floor))
             rows.append(row(cells))
-    pictures = [name for name in ("unseen_phrase", "known", "contrast", "no_code") if name in sets]
+    pictures = [name for name in ("unseen_phrase", "distractors", "known", "contrast", "no_code") if name in sets]
     shown = [("system", "fused", 0), ("stage3", "constrained", 2), ("retriever", "retriever", 3)]
     chart = []
     for test in pictures:
@@ -66,8 +66,8 @@ def _cell(part: Mapping[str, Any] | None, best: float, floor: bool) -> str:
         return '<td class="even">&ndash;</td>'
     exact = part["exact"]
     kinds = " ".join(name for name, on in (("best", exact["value"] == best > 0), ("floor", floor)) if on)
-    interval = f"{exact['low'] * 100:.0f}&ndash;{exact['high'] * 100:.0f} &middot; {exact['n']}"
-    return f'<td class="{kinds}">{percent(exact["value"])}<small>{interval}</small></td>'
+    small = f"{interval(exact, '&ndash;')} &middot; {exact['n']}"
+    return f'<td class="{kinds}">{percent(exact["value"])}<small>{small}</small></td>'
 
 
 def _details(evaluate: Mapping[str, Any], sets: Sequence[str]) -> str:
@@ -123,7 +123,7 @@ def worth(sources: Sources) -> str:
         "stage3_reasoning_vs_direct": "stage 3: reasoning vs none",
         "system_reasoning_vs_direct": "whole system: reasoning vs none",
         "system_vs_stage3": "whole system vs stage 3 alone",
-        "system_vs_retriever": "whole system vs retriever alone",
+        "system_vs_retriever": "whole system vs lexical prior alone",
         "system_vs_best_baseline": "whole system vs best baseline",
     }
     compare, sets = sources.evaluate["compare"], ordered_sets(sources.evaluate)
@@ -143,5 +143,5 @@ def _difference(part: Mapping[str, Any] | None) -> str:
     if part is None:
         return '<td class="even">&ndash;</td>'
     kind = "good" if part["low"] > 0 else "bad" if part["high"] < 0 else "even"
-    interval = f"{part['low'] * 100:+.1f} to {part['high'] * 100:+.1f} &middot; {part['n']}"
-    return f'<td><span class="{kind}">{part["difference"] * 100:+.1f}</span><small>{interval}</small></td>'
+    small = f"{part['low'] * 100:+.1f} to {part['high'] * 100:+.1f} &middot; {part['n']}"
+    return f'<td><span class="{kind}">{part["difference"] * 100:+.1f}</span><small>{small}</small></td>'

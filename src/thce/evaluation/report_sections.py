@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from thce.evaluation.charts import Axis, Dot, Line, bars, dots, heat, legend, lines, percent, rounded_up, stacked
-from thce.evaluation.report_words import figure, ordered_sets, row, table, title_of
+from thce.evaluation.report_words import figure, interval, ordered_sets, row, table, title_of
 from thce.evaluation.taxonomy import KINDS
 from thce.evaluation.validity import CLASSES
 
@@ -241,7 +241,7 @@ def influence(sources: Sources) -> str:
 def _share(part: Mapping[str, Any]) -> str:
     if not part["n"]:
         return "&ndash;"
-    return f"{percent(part['value'])}<small>{round(part['low'] * 100)} to {round(part['high'] * 100)}</small>"
+    return f"{percent(part['value'])}<small>{interval(part)}</small>"
 
 
 def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
@@ -252,7 +252,7 @@ def training(sources: Sources) -> str:
     """The chain of models: examples, tokens, steps and loss, and the loss curves."""
     stages = sources.stages
     rows = []
-    origin = "random weights" if "steps" in stages.get("base", {}) else "a pretrained model"
+    origin = "random weights" if "examples" in stages.get("base", {}) else "`base.source`, as it is"
     for name, parent in (("base", origin), ("stage1", "base"), ("stage2", "stage 1"), ("stage3", "stage 2")):
         part = stages.get(name)
         if part is None:

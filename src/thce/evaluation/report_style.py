@@ -25,7 +25,7 @@ nav a { color: var(--s0); margin-right: 1rem; text-decoration: none; white-space
 .card span { display: block; font-size: .85rem; color: var(--soft); }
 .wide { overflow-x: auto; margin: .8rem 0; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .34rem .5rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: top; }
+th, td { padding: .34rem .4rem; text-align: right; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td { white-space: nowrap; } td.text, th.text { text-align: left; white-space: normal; }
 td.text { min-width: 11rem; }
@@ -61,7 +61,7 @@ blockquote { margin: .5rem 0; padding: .5rem .8rem; background: var(--panel); bo
 mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 .1em; }
 code { font: .875em ui-monospace, "SF Mono", Consolas, monospace; }
 footer { margin-top: 3rem; font-size: .85rem; color: var(--soft); }
-@media (max-width: 44rem) { svg { max-width: none; } }
+@media (max-width: 44rem) { svg { max-width: 190%; } }
 @media print { :root { --page: #fff; --ink: #000; --soft: #444; --rule: #bbb; --panel: #f3f3f3; --good: #14713d; --bad: #a8321f;
   --s0: #2a63c4; --s1: #c46a13; --s2: #157f78; --s3: #8b4bb3; --s4: #a8321f; --s5: #777; --mark: #fff2c4; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from thce.evaluation.charts import percent
+
 TITLES = {
     "known": "known wording",
     "unseen_phrase": "unseen wording",
     "contrast": "contrast groups",
     "no_code": "no code",
     "multi": "several codes",
+    "unseen_multi": "several codes, unseen wordings",
+    "distractors": "distractors",
     "system": "whole system",
-    "retriever": "retriever alone",
+    "retriever": "lexical prior alone",
     "stage1": "stage 1",
     "stage2": "stage 2",
     "stage3": "stage 3",
@@ -35,12 +39,17 @@ TITLES = {
     "header": "not billable",
     "out_of_scope": "out of scope",
 }
-ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi")
+ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
 
 
 def title_of(name: str) -> str:
     """A name as people read it."""
     return TITLES.get(name, name.replace("_", " "))
+
+
+def interval(part: Mapping[str, Any], to: str = " to ") -> str:
+    """`59.5 to 72.5`: `low` and `high` in percent, to the decimal of the value beside them, so that it never lies outside."""
+    return to.join(percent(part[end]).removesuffix(" %") for end in ("low", "high"))
 
 
 def ordered_sets(evaluate: Mapping[str, Any]) -> list[str]:

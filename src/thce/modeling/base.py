@@ -89,5 +89,9 @@ def load(folder: Path | str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     if not (folder / "config.json").is_file():
         raise UserError(str(folder), "no trained model here", "run `make repro` (or `dvc repro`) first")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    # without a GPU the fused kernel's backward pass is slower than plain attention at the lengths of a note
+    attention = "sdpa" if torch.cuda.is_available() else "eager"
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, attn_implementation=attention
+    )
     return model, tokenizer

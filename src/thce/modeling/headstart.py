@@ -7,12 +7,14 @@ they stand, point to a code, and that a quotation continues as the quoted text d
 weighs them, and adds up what they point to. `teach` trains exactly that (token vectors, one layer, the answer's first
 tokens as the only targets), some twenty times faster than the whole model could be.
 
-*Copying* needs two heads in consecutive layers: one that tells every token which token came before it, and one that
-looks for the place whose predecessor is the present token and names what stands there. `install` writes both into the
-weights by hand. Each token gets a random sign vector as its name; a part of the residual stream carries the name of the
-token itself, another part that of its predecessor.
+*Copying* needs three heads in consecutive layers: one that tells every token which token came before it, one that passes
+this on by one more token, and one that looks for the place whose two predecessors are the present token and the one
+before it, and names what stands there. One predecessor alone is not enough: after "the" or a comma a note goes on in
+several ways. `install` writes the heads into the weights by hand. Each token gets a random sign vector as its name; a part
+of the residual stream carries the name of the token itself, two more the beginnings of its predecessors' names.
 
-The last head of a model carries the copying, the others the pointing; layers above the second start close to the identity.
+The last head of a layer carries the copying, the others the pointing; what else is random starts close to the identity. A
+model of two layers looks at one predecessor only.
 Everything is trained further by the stages; nothing is frozen.
 """
 
@@ -21,7 +23,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +52,8 @@ QUIET = 0.1  # size of random output products of attention and feed-forward at t
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where things lie in a vector of width `hidden`: content first, then the names of the token and its predecessor."""
+    """Where things lie in a vector of width `hidden`: content first, then the name of the token and those of the two before it,
+    the latter shortened to half of a name each."""
 
     hidden: int
     head: int
@@ -67,8 +70,13 @@ class Parts:
 
     @property
     def before(self) -> slice:
-        """The name of the token before it."""
-        return slice(self.content + self.head // 2 + 1, self.hidden)
+        """The beginning of the name of the token before it."""
+        return slice(self.content + self.head // 2 + 1, self.content + self.head // 2 + 1 + self.head // 4)
+
+    @property
+    def earlier(self) -> slice:
+        """The beginning of the name of the token before that."""
+        return slice(self.before.stop, self.hidden)
 
 
 class FirstLayer(nn.Module):
@@ -145,20 +153,30 @@ def draw_names(tokenizer: PreTrainedTokenizerBase, width: int, generator: torch.
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text and the answer's first tokens, the ones to be foretold: type mark and, unless "no code", the code."""
+    """A conversation: system prompt, narrative, the tokens of the answer as far as they are needed, and which of them (`asked`,
+    counted from 0) are to be foretold: marks and codes."""
 
+    system: str
     text: str
     answer: tuple[int, ...]
+    asked: tuple[int, ...]
 
 
-def example(tokenizer: PreTrainedTokenizerBase, text: str, answer: str) -> Example:
-    """The example for a text and its answer lines, of which the first counts."""
-    ids = tokenizer.encode(answer.partition("\n")[0].partition("(")[0].rstrip(), add_special_tokens=False)
-    return Example(text, tuple(ids[:2]))
+def example(
+    tokenizer: PreTrainedTokenizerBase, system: str, text: str, answer: str, loud: Collection[int] | None = None
+) -> Example:
+    """The example for a narrative and its answer. Without `loud` the first two tokens of the first answer line are asked for,
+    type mark and code; else all tokens in `loud`, so that reasoning teaches where a category and a code belong."""
+    if loud is None:
+        ids = tokenizer.encode(answer.partition("\n")[0].partition("(")[0].rstrip(), add_special_tokens=False)[:2]
+        return Example(system, text, tuple(ids), tuple(range(len(ids))))
+    ids = tokenizer.encode(answer, add_special_tokens=False)
+    asked = tuple(place for place, token in enumerate(ids) if token in loud)
+    return Example(system, text, tuple(ids[: asked[-1] + 1]), asked)
 
 
 def teach(
-    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], system: str, params: BaseParams, seed: int
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], params: BaseParams, seed: int
 ) -> tuple[FirstLayer, list[dict[str, float]], float]:
     """Train the first layer; returns it, its loss curve, and the share of examples all right in its last pass.
 
@@ -177,10 +195,10 @@ def teach(
     points: list[dict[str, float]] = []
     for number in range(math.ceil(params.epochs)):
         shuffle = random.Random(derive(seed, "head start", number))
-        rows = encode(tokenizer, examples, system, shuffle, params.chop)
+        rows = encode(tokenizer, examples, shuffle, params.chop)
         right = asked = 0
         for batch in batches([len(row) for row in rows], params.batch_size, shuffle)[: total - step]:
-            ids, places, seen, targets = collate([(rows[i], examples[i].answer) for i in batch])
+            ids, places, seen, targets = collate([(rows[i], examples[i]) for i in batch])
             kept = torch.rand(ids.shape, generator=generator) >= params.drop
             kept = kept[:, None] | (torch.arange(ids.shape[1]) == places[..., None])
             for group, (peak, _) in zip(optimizer.param_groups, groups, strict=True):
@@ -201,10 +219,13 @@ def teach(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], system: str, chop: random.Random, rate: float
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], chop: random.Random, rate: float
 ) -> list[list[int]]:
     """Prompt tokens of every example, words cut in two as in training, followed by all but the last token of the answer."""
-    head = tokenizer.encode(f"{chat.START}system\n{system}{chat.STOP}\n{chat.START}", add_special_tokens=False)
+    heads = {
+        system: tokenizer.encode(f"{chat.START}system\n{system}{chat.STOP}\n{chat.START}", add_special_tokens=False)
+        for system in sorted({one.system for one in examples})
+    }
     tail = tokenizer.encode(f"{chat.STOP}\n{chat.START}assistant\n", add_special_tokens=False)
     cut = [chat.cut(chat.neutralise(one.text), chop, rate) for one in examples]
     pieces = [piece for row in cut for piece in (f"user\n{row[0] if row else ''}", *row[1:])]
@@ -213,7 +234,7 @@ def encode(
     rows = []
     for row, one in zip(cut, examples, strict=True):
         body = [token for _ in range(max(1, len(row))) for token in next(encoded).ids]
-        rows.append([*head, *body, *tail, *one.answer[:-1]])
+        rows.append([*heads[one.system], *body, *tail, *one.answer[:-1]])
     return rows
 
 
@@ -229,17 +250,19 @@ def batches(lengths: Sequence[int], size: int, shuffle: random.Random) -> list[l
     return found
 
 
-def collate(rows: Sequence[tuple[list[int], tuple[int, ...]]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Padded ids [rows, tokens], the places that ask [rows, 2], what each may see [rows, 2, tokens], targets [rows, 2]."""
+def collate(rows: Sequence[tuple[list[int], Example]]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Padded ids [rows, tokens], the places that ask [rows, most], what each may see [rows, most, tokens], and the tokens that
+    follow there [rows, most], -100 where a row asks for fewer than the most."""
+    most = max(len(one.asked) for _, one in rows)
     ids = torch.zeros(len(rows), max(len(row) for row, _ in rows), dtype=torch.long)
-    places = torch.zeros(len(rows), 2, dtype=torch.long)
-    targets = torch.full((len(rows), 2), -100)
-    for number, (row, answer) in enumerate(rows):
+    places = torch.zeros(len(rows), most, dtype=torch.long)
+    targets = torch.full((len(rows), most), -100)
+    for number, (row, one) in enumerate(rows):
         ids[number, : len(row)] = torch.tensor(row)
-        first = len(row) - len(answer)
-        for offset, token in enumerate(answer):
-            places[number, offset] = first + offset
-            targets[number, offset] = token
+        first = len(row) - len(one.answer)
+        for offset, place in enumerate(one.asked):
+            places[number, offset] = first + place
+            targets[number, offset] = one.answer[place]
     seen = torch.arange(ids.shape[1]) <= places[..., None]
     return ids, places, seen, targets
 
@@ -275,41 +298,54 @@ def install(model: LlamaForCausalLM, layer: FirstLayer, loud: Sequence[int]) -> 
     normed = _norm(table)
     constant = float(normed[:, parts.content].mean())
     loudness = float(normed[:, parts.name].abs().amax(dim=1).max())
-    _look_back(first, parts, constant, loudness)
+    _look_back(first, parts, (parts.name, parts.before), constant, loudness)
+    if len(layers) > 2:
+        _look_back(layers[1].self_attn, parts, (parts.before, parts.earlier), constant, loudness)
     if len(layers) > 1:
-        _copy(layers[1].self_attn, parts, loudness)
+        _copy(layers[min(2, len(layers) - 1)].self_attn, parts, loudness)
 
 
-def _look_back(attention: Any, parts: Parts, constant: float, loudness: float) -> None:
-    """The last head looks at the preceding token and writes its name: the shared component, turned one step further in the
-    keys than in the queries, agrees best at distance one."""
+def _look_back(attention: Any, parts: Parts, way: tuple[slice, slice], constant: float, loudness: float) -> None:
+    """The last head looks at the preceding token and writes the name in the first part of its vector into the second part of
+    the present one: the shared component, turned one step further in the keys than in the queries, agrees best at distance
+    one."""
     half, begin = parts.head // 2, parts.content
     fast = min(8, half // 2)
     size = math.sqrt(NEAR * math.sqrt(parts.head)) / constant
+    _clear(attention, begin)
     for pair, turn in enumerate(frequencies(parts.head)[:fast].tolist()):
         _weight(attention.q_proj)[begin + pair, parts.content] = size
         _weight(attention.k_proj)[begin + pair, parts.content] = size * math.cos(turn)
         _weight(attention.k_proj)[begin + half + pair, parts.content] = size * math.sin(turn)
-    for number in range(half - 1):
-        _weight(attention.v_proj)[begin + number, parts.name.start + number] = 1.0
-        _weight(attention.o_proj)[parts.before.start + number, begin + number] = NAME / loudness
+    source, target = way
+    for number in range(min(source.stop - source.start, target.stop - target.start)):
+        _weight(attention.v_proj)[begin + number, source.start + number] = 1.0
+        _weight(attention.o_proj)[target.start + number, begin + number] = NAME / loudness
 
 
 def _copy(attention: Any, parts: Parts, loudness: float) -> None:
-    """The last head looks where the predecessor's name is that of the present token, and writes the name found there. Names
-    are compared in the slow half of the pairs."""
+    """The last head looks where the predecessors' names are those of the present token and the one before it, and writes the
+    name found there. Names are compared in the slow half of the pairs."""
     half, begin = parts.head // 2, parts.content
     quarter = half // 2
-    slow = [*range(quarter, half), *range(half + quarter, parts.head)]
+    slow = iter([*range(quarter, half), *range(half + quarter, parts.head)])
     size = math.sqrt(SHARPNESS * math.sqrt(parts.head) / (half - 1)) / loudness
+    _clear(attention, begin)
+    for here, there in ((parts.name, parts.before), (parts.before, parts.earlier)):
+        for number in range(there.stop - there.start):
+            row = begin + next(slow)
+            _weight(attention.q_proj)[row, here.start + number] = size
+            _weight(attention.k_proj)[row, there.start + number] = size
+    for number in range(half - 1):
+        _weight(attention.v_proj)[begin + number, parts.name.start + number] = 1.0
+        _weight(attention.o_proj)[parts.name.start + number, begin + number] = COPY * NAME / loudness
+
+
+def _clear(attention: Any, begin: int) -> None:
+    """Empty the last head, which begins at row `begin` of the joined heads."""
     for linear in (attention.q_proj, attention.k_proj, attention.v_proj):
         _weight(linear)[begin:] = 0
     _weight(attention.o_proj)[:, begin:] = 0
-    for number in range(half - 1):
-        _weight(attention.q_proj)[begin + slow[number], parts.name.start + number] = size
-        _weight(attention.k_proj)[begin + slow[number], parts.before.start + number] = size
-        _weight(attention.v_proj)[begin + number, parts.name.start + number] = 1.0
-        _weight(attention.o_proj)[parts.name.start + number, begin + number] = COPY * NAME / loudness
 
 
 def _weight(module: Any) -> Tensor:

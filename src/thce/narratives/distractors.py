@@ -41,7 +41,7 @@ class Distractors:
     """The phrases that may serve, sorted by role once, and the choice for one note."""
 
     def __init__(self, phrases: PhraseSplit) -> None:
-        fit = [wording for pair in sorted(phrases.train) for wording in phrases.train[pair] if _fits(wording)]
+        fit = [wording for pair in sorted(phrases.train) for wording in phrases.train[pair] if fits(wording)]
         diagnoses = [wording for wording in fit if wording.slot == "problem"]
         services = [wording for wording in fit if wording.slot in ("test", "procedure", "supply")]
         # nobody suspects or rules out a habit
@@ -72,12 +72,13 @@ class Distractors:
         taken = set(taken)
         for _ in range(_TRIES):
             wording = pool[int(rng.random() * len(pool))]
-            if wording.key not in taken and (gold is None or _apart(role, gold, wording)):
+            if wording.key not in taken and (gold is None or apart(role, gold, wording)):
                 return wording
         return None
 
 
-def _fits(wording: Wording) -> bool:
+def fits(wording: Wording) -> bool:
+    """Whether a phrase names one condition or service of an adult, and reads after "denies"."""
     if wording.kind not in ("synonym", "abbreviation", "lay", "eponym", "order") or wording.person or wording.sex:
         return False
     if wording.group not in ("adult", "elder") or len(wording.key) < 3 or len(wording.key.split()) > 5:
@@ -87,7 +88,7 @@ def _fits(wording: Wording) -> bool:
     return not _UNFIT.search(wording.text)
 
 
-def _apart(role: str, gold: Wording, other: Wording) -> bool:
+def apart(role: str, gold: Wording, other: Wording) -> bool:
     """Neither phrase says anything about the other's code."""
     if gold.words & other.words or other.key in gold.key or gold.key in other.key:
         return False

@@ -10,7 +10,7 @@ slots (`wording.SLOTS`) they are written for; `noun` frames take only phrases th
 or "Please order". Every other block is a
 role of its own (`negated`, `vitals`, `after` ...). A piece is a template family: all of its narratives are on one
 side of the split. `out_of_scope.txt` and `administrative.txt` hold material for narratives without a code,
-`multi.txt` for several.
+`multi.txt` for several, `distractors.txt` sentences of the tests alone, for notes of any kind.
 """
 
 from __future__ import annotations
@@ -29,14 +29,18 @@ from thce.narratives.wording import SLOTS, listed
 KINDS = ("ed", "clinic", "discharge", "consult", "problem_list", "phone", "message", "order", "claim")
 """Note kinds; each is a file."""
 
-DISTRACTORS = ("negated", "family", "ruled_out", "suspected", "carried", "not_done")
+DISTRACTORS = ("negated", "family", "ruled_out", "suspected", "carried", "not_done", "error")
 """Roles of sentences that mention a condition or service which must not be coded; `{d}` is its phrase."""
+
+TEST_ONLY = "distractors"
+"""The file whose pieces are all on the side of the tests."""
 
 ROLES = ("before", "after", "vitals", "onset", "course", "lead", *DISTRACTORS)
 _SPECIAL = {
     "multi": ("diagnoses", "services", "mixed"),
     "out_of_scope": ("conditions", "services"),
     "administrative": ("administrative",),
+    TEST_ONLY: DISTRACTORS,
 }
 FILLERS = frozenset(listed("who Who bp hr rr temp spo2 time day n room minutes kin Kin"))
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -110,7 +114,7 @@ class Grammar:
 
 
 def read(folder: Path | str, seed: int) -> Grammar:
-    """Read and check the grammar, and divide its pieces, block by block, into train, val and test.
+    """Read and check the grammar, and divide its pieces, block by block, into train, val and test (`TEST_ONLY`: all test).
 
     Raises `UserError` with `file:line` for a missing file, an unknown block, slot or field, a number used twice, a
     field that is missing, or a block too small to be divided.
@@ -122,9 +126,10 @@ def read(folder: Path | str, seed: int) -> Grammar:
     for kind in (*KINDS, *_SPECIAL):
         for head, lines in _blocks(folder / f"{kind}.txt", kind):
             place, words = head
-            if len(lines) < 3:
+            if len(lines) < 3 and kind != TEST_ONLY:
                 raise UserError(place, f"block `{' '.join(words)}` has {len(lines)} pieces", "at least 3, one for each split")
-            sides = split_families(seed, [name for name, _ in lines])
+            names = [name for name, _ in lines]
+            sides = dict.fromkeys(names, "test") if kind == TEST_ONLY else split_families(seed, names)
             for name, text in lines:
                 piece = _piece(name, kind, words[0], text, sides[name])
                 pieces.append(piece)

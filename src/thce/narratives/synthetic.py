@@ -1,7 +1,8 @@
-"""The synthetic narratives: seven sets from the phrasebook, the titles and the grammar of notes.
+"""The synthetic narratives: nine sets from the phrasebook, the titles and the grammar of notes.
 
 Codes come in turn, and so do the phrases of each code, so that training sees every code about equally often. Training,
-validation and test differ in their sentences; `test_unseen_phrase` and half of validation also in their phrases.
+validation and test differ in their sentences; `test_unseen_phrase`, `test_unseen_multi` and half of validation also in their
+phrases.
 """
 
 from __future__ import annotations
@@ -22,12 +23,23 @@ from thce.narratives.distractors import Distractors
 from thce.narratives.grammar import Grammar
 from thce.narratives.phrasebook import key
 from thce.narratives.splits import SPLITS, Pair, PhraseIndex, PhraseSplit, split_phrases
+from thce.narratives.tempting import Tempting, differential
 from thce.narratives.wording import Wording, listed, wording
 from thce.narratives.writer import NONE_REASONS, Rates, Writer
 from thce.seeds import derive
 from thce.settings.narratives import NarrativesParams
 
-FILES = ("train", "val", "test_known", "test_unseen_phrase", "test_contrast", "test_no_code", "test_multi")
+FILES = (
+    "train",
+    "val",
+    "test_known",
+    "test_unseen_phrase",
+    "test_contrast",
+    "test_no_code",
+    "test_multi",
+    "test_unseen_multi",
+    "test_distractors",
+)
 Row = dict[str, Any]
 
 _NONE_WEIGHTS = listed(
@@ -114,7 +126,7 @@ def writers(stuff: Material, params: NarrativesParams) -> dict[str, Writer]:
 
 
 def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, list[Row]]:
-    """All seven sets; every narrative once. The sets have the sizes asked for, `test_contrast` at most so many."""
+    """All nine sets; every narrative once. The sets have the sizes asked for, `test_contrast` at most so many."""
     by_split = writers(stuff, params)
     tested = [words.key for words in stuff.phrases.test.values()]
     validated = [words.key for words in stuff.phrases.val.values()]
@@ -151,6 +163,9 @@ def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, lis
         ]
         rng(f"{name} order").shuffle(own)
         rows[name] = own
+    # last, so that what they take leaves the other sets as they are
+    rows["test_unseen_multi"] = _multis(test, rng("unseen multi"), tests, params.test_unseen_multi, fresh["test"], persons=1)
+    rows["test_distractors"] = _tempted(test, rng("distractors"), stuff, params.test_distractors, fresh["test"])
     for name in FILES:
         for number, row in enumerate(rows[name]):
             row["id"] = f"{name}-{number:06d}"
@@ -222,7 +237,11 @@ def _singles(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wordin
     return rows
 
 
-def _multis(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh) -> list[Row]:
+def _multis(
+    writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh, persons: int = 5
+) -> list[Row]:
+    """Notes with several codes; at most `persons` of the phrases of one note name a person or an age, which could differ."""
+    named = {words.text for group in phrases.values() for words in group if words.person}
     turns = _turns(rng, phrases)
     pairs = sorted(phrases)
     pools = {"": [words for pair in pairs for words in phrases[pair]]}
@@ -238,7 +257,9 @@ def _multis(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording
             pool = own if own and rng.random() < 0.5 else pools[""]
             return pool[int(rng.random() * len(pool))]
 
-        return writer.multi(rng, first, others)
+        row = writer.multi(rng, first, others)
+        fits = row is not None and sum(item["phrase"] in named for item in row["evidence"]) <= persons
+        return row if fits else None
 
     return _fill(count, make, fresh, "multi")
 
@@ -252,6 +273,22 @@ def _nones(writer: Writer, rng: Random, count: int, reasons: Sequence[str], fres
         return writer.none(rng, reasons[number % len(reasons)])
 
     return _fill(count, make, fresh, "no-code")
+
+
+def _tempted(writer: Writer, rng: Random, stuff: Material, count: int, fresh: Fresh) -> list[Row]:
+    """Notes with distractors; training wordings and held-out ones take turns as the one to be coded. A sixth is about signs,
+    beside which a disease may be suspected."""
+    held = {pair: (words,) for pair, words in stuff.phrases.test.items()}
+    tempting = Tempting(writer, stuff.phrases, stuff.near)
+    parts: list[list[Row]] = []
+    for phrases, size in ((stuff.phrases.train, count - count // 2), (held, count // 2)):
+        signs = {pair: group for pair, group in phrases.items() if differential(group[0])}
+        rows: list[Row] = []
+        for turns, share in ((_turns(rng, signs), size // 6), (_turns(rng, phrases), size - size // 6)):
+            rows += _fill(share, lambda turns=turns: tempting.write(rng, next(turns)), fresh, "distractor")  # type: ignore[misc]
+        rng.shuffle(rows)
+        parts.append(rows)
+    return [part[number] for number in range(len(parts[0])) for part in parts if number < len(part)]
 
 
 def _contrasts(writer: Writer, rng: Random, stuff: Material, count: int, fresh: Fresh) -> list[Row]:

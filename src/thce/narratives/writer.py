@@ -76,7 +76,7 @@ class Writer:
     def single(self, rng: Random, words: Wording) -> dict[str, Any]:
         """A narrative that supports exactly the code of `words`."""
         text, used = self._around(rng, words, roles_for(words.pair))
-        return _row(style(text, rng, self.style, self.protected), [words], used)
+        return row_of(style(text, rng, self.style, self.protected), [words], used)
 
     def _around(self, rng: Random, words: Wording, roles: Sequence[str]) -> tuple[Sentence, list[Piece]]:
         """The bearing sentence and what comes before and after it."""
@@ -99,12 +99,12 @@ class Writer:
             candidates = self._role(piece.kind, role)
             other = self.distractors.pick(rng, role, words) if candidates else None
             if other is not None:
-                put(_one(rng, candidates), other.text, rng.random() < 0.3)
+                put(one_of(rng, candidates), other.text, rng.random() < 0.3)
         more = self.rates.extra / (1.0 + self.rates.extra)
         left = self._extras(piece.kind, words)
         while left and length < _LONG and len(sentences) < 5 and rng.random() < more:
             role, candidates = left.pop(int(rng.random() * len(left)))
-            put(_one(rng, candidates), first=role == "before")
+            put(one_of(rng, candidates), first=role == "before")
         return join(sentences), used
 
     def _extras(self, kind: str, words: Wording) -> list[tuple[str, tuple[Piece, ...]]]:
@@ -127,12 +127,12 @@ class Writer:
             pieces.extend(piece for piece in pools[0] if all(piece in pool for pool in pools[1:]))
         if not pieces:
             return []
-        piece = _one(rng, pieces)
+        piece = one_of(rng, pieces)
         state = rng.getstate()
         rows = []
         for words in members:
             rng.setstate(state)
-            rows.append(_row(fill(piece, rng, "patient", False, {"x": words.text}), [words], [piece]))
+            rows.append(row_of(fill(piece, rng, "patient", False, {"x": words.text}), [words], [piece]))
         return rows
 
     def multi(self, rng: Random, first: Wording, others: Callable[[Random], Wording]) -> dict[str, Any] | None:
@@ -156,24 +156,24 @@ class Writer:
         for number, words in enumerate(chosen):
             lists["dx" if words.code_type == "ICD10" else "px"].append((number, words.text))
         role = "mixed" if lists["dx"] and lists["px"] else "diagnoses" if lists["dx"] else "services"
-        piece = _one(rng, self.grammar.roles[self.split, "multi", role])
+        piece = one_of(rng, self.grammar.roles[self.split, "multi", role])
         short = rng.random() < self.style.abbreviation
         # no age or sex is named: every code of the note would have to agree with it
         text = fill_lists(piece, rng, "patient", short, lists)
         used = [piece]
         if rng.random() < 0.25:
-            last = _one(rng, self._role("clinic", "after"))
+            last = one_of(rng, self._role("clinic", "after"))
             text = join([text, fill(last, rng, "patient", short, {})])
             used.append(last)
-        return _row(style(text, rng, self.style, self.protected), chosen, used)
+        return row_of(style(text, rng, self.style, self.protected), chosen, used)
 
     def none(self, rng: Random, reason: str) -> dict[str, Any]:
         """A narrative that supports no code, for one of `NONE_REASONS`."""
         if reason == "administrative":
             pieces = self.grammar.roles[self.split, "administrative", "administrative"]
-            used = [_one(rng, pieces)]
+            used = [one_of(rng, pieces)]
             if rng.random() < 0.4:
-                used += [piece for piece in [_one(rng, pieces)] if piece is not used[0]]
+                used += [piece for piece in [one_of(rng, pieces)] if piece is not used[0]]
             person = who(rng, None)
             text = join([fill(piece, rng, person, False, {}) for piece in used])
         elif reason == "out_of_scope":
@@ -185,14 +185,14 @@ class Writer:
             used.insert(1, piece)
         else:
             text, used = self._only_distractors(rng, reason)
-        row = _row(style(text, rng, self.style, self.protected), [], used)
+        row = row_of(style(text, rng, self.style, self.protected), [], used)
         return row | {"none_reason": reason}
 
     def _only_distractors(self, rng: Random, reason: str) -> tuple[Sentence, list[Piece]]:
         role = "family" if reason == "family_history" else reason
         if role == "ruled_out" and rng.random() < 0.4:
             role = "suspected"
-        kind = _one(rng, self.none_kinds[role])
+        kind = one_of(rng, self.none_kinds[role])
         short = rng.random() < self.style.abbreviation
         person = who(rng, None)
         used: list[Piece] = []
@@ -201,7 +201,7 @@ class Writer:
         def put(name: str, phrase: str = "") -> None:
             pieces = [piece for piece in self._role(kind, name) if piece not in used]
             if pieces:
-                used.append(_one(rng, pieces))
+                used.append(one_of(rng, pieces))
                 sentences.append(fill(used[-1], rng, person, short, {"d": phrase}))
 
         if rng.random() < 0.6:
@@ -226,7 +226,7 @@ class Writer:
         return " or ".join(phrases)
 
 
-def _one(rng: Random, choices: Sequence[Any]) -> Any:
+def one_of(rng: Random, choices: Sequence[Any]) -> Any:
     return choices[int(rng.random() * len(choices))]
 
 
@@ -236,7 +236,7 @@ def _item(piece: Piece, name: str) -> tuple[Piece, Wording]:
     return piece, replace(words, slot="problem" if name == "conditions" else "procedure", noun=name == "conditions")
 
 
-def _row(text: Sentence, codes: Sequence[Wording], used: Sequence[Piece]) -> dict[str, Any]:
+def row_of(text: Sentence, codes: Sequence[Wording], used: Sequence[Piece]) -> dict[str, Any]:
     evidence = [
         {
             "code_type": codes[number].code_type,

@@ -54,7 +54,7 @@ class Rows:
 
 def read(stage: str, count: int, prepare: PrepareParams) -> Rows:
     """A sample of a stage's rows, with the profile's system prompt; from the pipeline's outputs where they are, else from the
-    committed examples. `count` is how many the training will have."""
+    committed examples. `count` is how many the training will have. Raises `UserError` for a file without rows."""
     name = "data/pairs/train.jsonl" if stage == "stage3" else f"data/prepared/{stage}/train.jsonl"
     path = Path(name) if Path(name).is_file() else Path(f"data/examples/{_FALLBACK[stage]}.jsonl")
     sample = list(islice(files.read_jsonl(path), SAMPLE))
@@ -99,7 +99,7 @@ def _codes() -> Iterator[str]:
 
 
 def model_of(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -> LlamaForCausalLM:
-    """A model of the profile's shape with random weights."""
+    """A model of the profile's shape with random weights. Raises `UserError` for a hub model whose shape is not known here."""
     torch.manual_seed(seed)
     if params.source == "scratch":
         base.check(params)

@@ -15,6 +15,7 @@ def faithfulness(verdicts: Sequence[Verdict], correct: Sequence[bool] | None = N
     `faithful`: all parts hold; one rate per part of `PARTS`; `score`: mean score; `claims`: bullets judged, and
     `claims_supported` the share of them that is not contradicted; `unsupported`: kind of claim -> how many failed. With
     `correct` (per verdict, whether the answer was right) also `faithful_and_correct` and `faithful_but_wrong`.
+    Raises ValueError if verdicts and marks differ in number.
     """
     count = len(verdicts)
     claims = [claim for verdict in verdicts for claim in verdict.claims]

@@ -76,7 +76,10 @@ class Desk:
         return {"notes": notes, "output": str(self.output), "coder": self._coder is not None, "reasons": list(REASONS)}
 
     def note(self, number: int) -> Row:
-        """One note: its text, its answer (coded now if it was not yet), and the decision there is."""
+        """One note: its text, its answer (coded now if it was not yet), and the decision there is.
+
+        Raises `UserError` for a number that is not there.
+        """
         if not 0 <= number < len(self.notes):
             raise UserError(f"note {number}", "there is no such note")
         note = self.notes[number]
@@ -88,7 +91,10 @@ class Desk:
         }
 
     def add(self, narrative: str) -> int:
-        """Put a typed note on the desk; returns its number. The same text again is the same note."""
+        """Put a typed note on the desk; returns its number. The same text again is the same note.
+
+        Raises `UserError` for one that is empty, too long, or without a model to read it.
+        """
         if not isinstance(narrative, str) or not narrative.strip():
             raise UserError("note", "is empty")
         if len(narrative) > LONGEST:

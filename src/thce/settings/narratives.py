@@ -32,6 +32,10 @@ class NarrativesParams:
     """Test narratives that support no code."""
     test_multi: int = knob(1)
     """Test narratives with two to five codes."""
+    test_unseen_multi: int = knob(1)
+    """Test narratives with two to five codes, each told in a held-out phrase."""
+    test_distractors: int = knob(1)
+    """Test narratives with one code beside one to three conditions that must not be coded (half of them held-out phrases)."""
     distractor_share: float = knob(0, 1)
     """Share of one-code narratives that also mention a denied, ruled-out, suspected or family condition."""
     extra_sentences: float = knob(0, 3)
