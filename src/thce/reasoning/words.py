@@ -94,7 +94,8 @@ _BEFORE = {
     ),
     "ruled_out": (
         r"rul(?:es?|ed|ing)[ -](?:him |her |them |pt |(?:the )?patient )?out|(?:to|will|must|can|could) rule|r/o|"
-        r"disprov(?:e[ds]?|en)|refute[ds]?|exclud(?:e|es|ed|ing)|(?<!no )(?<!without )doubt(?:s|ed|ful)?|unlikely|unconfirmed|unproven|unverified|"
+        r"disprov(?:e[ds]?|en)|refute[ds]?|exclud(?:e|es|ed|ing)|(?<!no )(?<!without )doubt(?:s|ed|ful)?|"
+        r"unlikely|unconfirmed|unproven|unverified|"
         r"possib(?:ly|le|ility of)|probabl[ey]|likely|presum(?:ed|es?|ably)|suspect(?:ed|s|ing)?|"
         r"suspicio(?:us for|n (?:of|for))|question(?:ed)? of|questionable|questions? (?:if|whether)|"
         r"(?<!coding )query(?! (?:answered|closed|opened|results?|response|reply)(?!\w))|queried|"
