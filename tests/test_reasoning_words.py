@@ -54,6 +54,11 @@ family    | Wife has [influenza]
 family    | [Migraine] runs in the family
 family    | [Glaucoma] in her maternal aunt
 family    | [Gout] by family history only
+family    | Two brothers with [asthma]
+ruled_out | Findings compatible with [gout]
+ruled_out | [Asthma] was never confirmed
+denied    | [Wheezing] absent on exam
+not_done  | [Asthma] was keyed in by accident
 not_done  | [Asthma] was charted in error
 not_done  | [Asthma] entered by mistake
 not_done  | [Diabetes] belongs in another patient's chart
@@ -103,6 +108,7 @@ What helps with [gout]? Epilepsy runs in the family
 [Sleep apnea], type not established
 [Ankle sprain], no fracture
 Pain since the fall, [wrist sprain]
+High risk for [falls]
 """
 
 

@@ -78,16 +78,17 @@ _OLD_NOTE = (
 
 _BEFORE = {
     "family": (
-        rf"family|fam hx|fhx?|pedigree|runs on my|has an? (?:{_KIN})|"
-        rf"(?:{_HOUSE})(?:'s side)?(?: (?:{_KIN_VERB})(?!\w)|:| -| \([^)]{{0,20}}\))|"
+        rf"family|fam hx|fhx?|pedigree|runs on my|(?:has an?|two|three|several) (?:{_KIN})|"
+        rf"(?:{_HOUSE})s?(?:'s side)?(?: (?:{_KIN_VERB})(?!\w)|:| -| \([^)]{{0,20}}\))|"
         rf"in (?:his |her |my |their )?(?:maternal |paternal )?(?:{_KIN}):?"
     ),
     "denied": (
         rf"no(?! (?:{_NO_PSEUDO})(?!\w))|not(?! (?:{_NOT_PSEUDO})(?!\w))|without(?! (?:{_WITHOUT_PSEUDO})(?!\w))|w/o|"
-        r"den(?:y|ies|ied|ying)|(?<!gram )neg(?:ative)?(?! (?:pressure|predictive|balance))|-ve|absent|never|free of|none|nor|"
-        r"neither|asked about|cannot exclude|nothing to suggest|nothing suggests|lacks|lack of|absence of|nil|"
+        r"den(?:y|ies|ied|ying)|(?<!gram )neg(?:ative)?(?! (?:pressure|predictive|balance))|-ve|absent|never|free of|"
+        r"none|nor|"
+        r"asked about|cannot exclude|nothing to suggest|nothing suggests|lacks|lack of (?:any|evidence)|absence of|nil|"
         r"fail(?:s|ed)? to (?:reveal|show|demonstrate)|(?:unable to|cannot) (?:find|detect|confirm|identify|demonstrate)|"
-        r"unremarkable for|clear of|rather than|instead of|as opposed to|"
+        r"unremarkable for|clear (?:of|for)|rather than|instead of|as opposed to|"
         r"(?:have|has|had)n['’]t (?:any|had|got|developed|noticed|seen)|"
         r"(?:do|does|did)n['’]t (?:have|show|reveal|suggest|demonstrate|see|find|think|support)|"
         r"(?:is|was|are|were)n['’]t (?:any|an?|the|from|due)"
@@ -101,50 +102,62 @@ _BEFORE = {
         r"(?<!coding )query(?! (?:answered|closed|opened|results?|response|reply)(?!\w))|queried|"
         r"wonder(?:s|ed|ing)? (?:if|whether|about)|previously questioned|concern(?:s|ed|ing)? (?:for|of|that)|"
         r"differential|ddx|vs(?! ?:)|versus|"
+        r"compatible with|consistent with|suggestive of|appears to be|looks like|thinking (?:of|about)|"
+        r"leading consideration|"
         r"worr(?:y|ied|ies) (?:about|for|that)|(?:may|might|could) (?:be|have|represent|reflect)|"
         r"(?:tentative|provisional|working|preliminary) (?:diagnosis|dx|impression)|"
         r"(?:evaluat(?:e|ed|ing|ion)|assess|work-?up|look(?:ing)?|watch|workup) (?:out )?for|"
-        r"label of|mislabel(?:l?ed)?(?: as)?|misdiagnosed(?: as| with)?|mistaken for|so-called|supposed(?:ly)?|alleged(?:ly)?|"
+        r"label of|mislabel(?:l?ed)?(?: as)?|misdiagnosed(?: as| with)?|mistaken for|so-called|supposed(?:ly)?|"
+        r"alleged(?:ly)?|"
         r"(?:return|call|come back|go to the ed|wonders?|unsure|not sure|not certain) (?:if|whether)|in case of|"
-        r"(?:at |increased |high )?risk (?:of|for)|warned (?:about|of)|deleted after testing|entered in error"
+        r"warned (?:about|of)|deleted after testing|entered in error"
     ),
     "not_done": (
-        r"cancel(?:l?ed|l?ing|l?ation of)?|discontinu(?:e[ds]?|ing)|hold|void(?:ed)?|skip(?:ped)?|advis(?:e|ed|ing) against|"
-        r"decided against|order for|duplicate|removed from|did not get|not ordered|defer(?:red|ring)?|postpon(?:e[ds]?|ing)|"
-        r"declin(?:es|ed|ing)|refus(?:es|ed|ing)|(?:in|by) (?:error|mistake)|mistaken(?:ly)?|erroneous(?:ly)?|"
-        r"mis-?(?:filed|keyed|entered|coded|charted|clicked)|delet(?:e[ds]?|ing)|str(?:ike|iking|uck|icken)|"
+        r"cancel(?:l?ed|l?ing|l?ation of)?|discontinu(?:e[ds]?|ing)|hold|void(?:ed)?|skip(?:ped)?|"
+        r"advis(?:e|ed|ing) against|"
+        r"decided against|order for|duplicate|removed from|did not get|not ordered|defer(?:red|ring)?|"
+        r"postpon(?:e[ds]?|ing)|"
+        r"declin(?:es|ed|ing)|refus(?:es|ed|ing)|(?:in|by) (?:error|mistake|accident)|mistaken(?:ly)?|erroneous(?:ly)?|"
+        r"accidentally|line through|"
+        r"mis-?(?:filed|keyed|entered|coded|charted|click(?:ed)?)|delet(?:e[ds]?|ing)|str(?:ike|iking|uck|icken)|"
         r"(?:cross|scratch)(?:ed)? out|retract(?:s|ed|ing)?|rescind(?:s|ed)?|revoke[ds]?|disregard|ignore|"
         rf"{_WRONG_PLACE}|(?:error|wrong|incorrect) entry|remove (?:the )?(?:diagnosis|dx|entry|order|line)"
     ),
     "carried": (
-        r"copied|copy[- ](?:forward|paste)|cloned|old note|old entry|previous entry|last year's (?:note|list|chart)|resolved|"
-        rf"inactive|carr(?:ied|y|ying) (?:forward|over)|pulled (?:forward|in|over)|imported from|{_OLD_NOTE}|outdated|obsolete|"
+        r"copied|copy[- ](?:forward|paste)|cloned|old note|old entry|previous entry|last year's (?:note|list|chart)|"
+        r"resolved|"
+        rf"inactive|carr(?:ied|y|ying) (?:forward|over)|pulled (?:forward|in|over)|imported from|{_OLD_NOTE}|outdated|"
+        rf"obsolete|"
         r"no longer (?:has|active|takes|needs|uses)"
     ),
 }
 _AFTER = {
     "denied": (
-        r"is absent|none|not present|never present|"
-        r"(?:is|was|are|were|been|remains?|came back|returned|tested|screen(?:ed)?) (?:absent|negative|denied|nil)|denied by|"
+        r"absent (?:on|at|from|today)|is absent|none|(?:not|never) (?:actually |really |truly )?present|"
+        r"(?:is|was|are|were|been|remains?|came back|returned|tested|screen(?:ed)?) (?:absent|negative|denied|nil)|"
+        r"denied by|"
         r"den(?:y|ies|ied)(?=\W*$)|(?<=[:(])\s?(?:neg(?:ative)?|absent|nil|no|denied|denies)\)?(?=\W*$)|\(-\)|"
         r"not (?:seen|noted|detected|appreciated|evident|visuali[sz]ed|apparent|demonstrated|an issue|a problem|a concern)|"
-        r"(?:is|was|are|were|been) not (?:found|observed|identified|reported|there|the case)"
+        r"(?<!cause )not found(?=\W*$)|(?:is|was|are|were|been) not (?:found|observed|identified|reported|there|the case)"
     ),
     "family": (
-        rf"runs (?:in|on)|in the family|in (?:(?:his|her|my|their|the|a|an|both|maternal|paternal|older|younger) )*(?:{_KIN})|"
+        rf"runs (?:in|on)|in the family|"
+        rf"(?:in|affected|affects) (?:(?:his|her|my|their|the|an?|both|two|several|maternal|paternal|older|younger) )*(?:{_KIN})s?|"
         rf"(?:\W{{1,2}})(?:{_KIN})\)?$|(?:by|per|as) family (?:history|hx)|family (?:history|hx) only|"
         r"(?:mother|father|maternal|paternal)(?:'s)? side"
     ),
     "ruled_out": (
         rf"(?:ruled|rules)[ -]out{_CLOSED}|excluded|not confirmed|not borne out|withdrawn|suspected{_CLOSED}|unproven|"
-        r"not yet established|not (?:been |yet )?(?:proven|proved|supported|substantiated|verified)|"
+        r"not yet established|(?:not|never) (?:been |yet )?(?:confirmed|proven|proved|supported|substantiated|verified)|"
         r"not examined|will test|considered|"
-        r"to be (?:checked|confirmed|determined|ruled)|awaiting (?:results|confirmation|biopsy)|visit booked|work-up arranged|"
+        r"to be (?:checked|confirmed|determined|ruled)|awaiting (?:results|confirmation|biopsy)|visit booked|"
+        r"work-up arranged|"
         r"follow-up as outpatient|(?:less |very |highly |felt |thought |deemed )?unlikely|doubtful|improbable|"
         r"disprov(?:ed|en)|refuted|dismissed|unconfirmed|unverified|questionable|queried|in question|"
         r"vs(?! ?:)|versus|"
         r"\(\?\)|(?:possible|probable|likely)(?=\W*$)|(?:is|remains?) (?:a |the )?(?:possib|consideration|concern)\w*|"
-        r"(?:in|on) the differential|misdiagnos(?:is|ed)|wrong diagnosis|confirmation pending|"
+        r"(?:in|on) the differential|misdiagnos(?:is|ed)|wrong diagnosis|confirmation pending|did not pan out|"
+        r"(?:may|might|could) be (?:present|brewing)|"
         r"pending (?:confirmation|work-?up|evaluation)|turned out not|cannot be (?:excluded|ruled out|confirmed)"
     ),
     "not_done": (
@@ -152,14 +165,19 @@ _AFTER = {
         r"left for a later|entered by mistake|removed|not (?:requested|done|needed|performed|indicated|required|"
         r"administered|dispensed|billed|carried out|completed|ordered|delivered|rendered|provided)|never (?:done|given|"
         r"performed|ordered|dispensed|delivered|happened|took place|carried out)|discontinued|declined|refused|aborted|"
-        r"withheld|on hold|(?:in|by) (?:error|mistake)|mistakenly|erroneously|mis-?(?:filed|keyed|entered|coded|charted)|"
+        r"withheld|on hold|(?:in|by) (?:error|mistake|accident)|mistakenly|erroneously|accidentally|inadvertently|"
+        r"mis-?(?:filed|keyed|entered|coded|charted)|"
         rf"{_WRONG_PLACE}|duplicate (?:entry|order|charge)|delet(?:ed|ion)|str(?:uck|icken)|(?:crossed|scratched) out|"
+        rf"scratched from|"
+        r"taken off (?:the|his|her|this)|scrapped|dropped|belongs to (?:another|someone|a different)|"
         r"retracted|rescinded|revoked|nullified|please (?:disregard|ignore|delete|remove)|"
         r"should (?:be |have been )?(?:removed|deleted|disregarded|ignored)|should not (?:be|have)|does not belong"
     ),
     "carried": (
-        r"resolved|no longer (?:present|active|an issue|a problem|applies|relevant|current)|out of date|outdated|obsolete|now "
-        rf"gone|struck out|not (?:current|active)|(?:is|now|marked|status:) inactive|carried (?:forward|over)|copied|"
+        r"resolved|no longer (?:present|there|active|an issue|a problem|applies|relevant|current)|out of date|outdated|"
+        r"obsolete|now "
+        rf"gone|struck out|not (?:current|active)|(?:is|now|marked|status:) inactive|carried (?:forward|over|from)|"
+        rf"(?:has|have) cleared|copied|"
         rf"pulled forward|from (?:an? |the )?{_OLD_NOTE}"
     ),
 }
