@@ -152,7 +152,7 @@ def fit_mode(
     winner = fused.argmax(axis=1)
     probability = np.exp(fused.max(axis=1))
     right = truth[rows, winner]
-    size = truth.shape[1]
+    size = len(truth[0])
     stands = np.array(
         [ground(int(win), size, told is not None and bool(told[row, win])) for row, win in zip(rows, winner, strict=True)]
     )
