@@ -142,7 +142,8 @@ _AFTER = {
     ),
     "family": (
         rf"runs (?:in|on)|in the family|"
-        rf"(?:in|affected|affects) (?:(?:his|her|my|their|the|an?|both|two|several|maternal|paternal|older|younger) )*(?:{_KIN})s?|"
+        r"(?:in|affected|affects) (?:(?:his|her|my|their|the|an?|both|two|several|maternal|paternal|older|younger) )*"
+        rf"(?:{_KIN})s?|"
         rf"(?:\W{{1,2}})(?:{_KIN})\)?$|(?:by|per|as) family (?:history|hx)|family (?:history|hx) only|"
         r"(?:mother|father|maternal|paternal)(?:'s)? side"
     ),
