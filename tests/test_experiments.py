@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from smoke import dvc, git
 
 from thce import experiments, params
 
-pipeline = pytest.mark.long
+HOUR = pytest.mark.timeout(3600)
+"""For a loaded machine."""
+
+
+def pipeline(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a recipe that is run for real."""
+    return pytest.mark.long(HOUR(test))
 
 
 def thce(folder: Path, *arguments: str) -> str:
@@ -47,8 +54,7 @@ def swept(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = folder / "src" / "thce" / "evaluation" / "report.py"
     module.write_text("raise SystemExit('the live code, not the queued one')\n", encoding="utf-8")
     dvc(folder, "queue", "start", "-j", "2")
-    end = time.monotonic() + 900
-    while time.monotonic() < end and re.search(r"Running|Queued", dvc(folder, "queue", "status")):
+    while re.search(r"Running|Queued", dvc(folder, "queue", "status")):  # the test's own timeout ends it
         time.sleep(3)
     git(folder, "checkout", "-q", "src")
     return folder
