@@ -78,7 +78,7 @@ def test_the_lock_of_each_queued_experiment_is_consistent(swept: Path, base: Pat
         stages = yaml.safe_load(git(swept, "show", f"{reference}:dvc.lock"))["stages"]
         settings = yaml.safe_load(git(swept, "show", f"{reference}:params.yaml"))["evaluate"]
         assert stages["evaluate"]["params"]["params.yaml"]["evaluate"] == settings
-        same = [name for name in smoke.STAGES if name not in ("evaluate", "report")]
+        same = [name for name in smoke.STAGES if name not in ("baselines", "evaluate", "report")]
         assert [stages[name] for name in same] == [begun[name] for name in same]
         written = {out["path"]: out["md5"] for out in stages["evaluate"]["outs"]}
         read = {dep["path"]: dep["md5"] for dep in stages["report"]["deps"]}
@@ -102,7 +102,7 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_alone(base: Path, tmp_path
             ran.append(found[1])
             module = folder / "src" / "thce" / "evaluation" / "report.py"  # of the stage that is still to come
             module.write_text("raise SystemExit('the live code')\n", encoding="utf-8")
-    assert run.wait() == 0 and ran == ["evaluate", "report"]
+    assert run.wait() == 0 and ran == ["baselines", "evaluate", "report"]
     assert smoke.results(folder) == before
     git(folder, "checkout", "-q", "src")
     assert git(folder, "status", "--porcelain") == ""
