@@ -70,7 +70,7 @@ def test_six_queued_experiments_run_the_queued_code(swept: Path) -> None:
 def test_the_lock_of_each_queued_experiment_is_consistent(swept: Path, base: Path) -> None:
     """Its own parameters, the runs of the commit it began at for all else; the lock of the workspace is untouched."""
     assert (swept / "dvc.lock").read_bytes() == (base / "dvc.lock").read_bytes()
-    begun = params.read_yaml(base / "dvc.lock")["stages"]
+    begun = yaml.safe_load((base / "dvc.lock").read_bytes())["stages"]
     seen = set()
     for reference in git(swept, "for-each-ref", "--format=%(refname)", "refs/exps/").split():
         if not re.match(r"refs/exps/[0-9a-f]{2}/", reference):
