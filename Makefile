@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two worker processes; the tests of a file stay together, whole runs of the pipeline come first (tests/conftest.py).
 TEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: repro test unit pipeline lint lock smoke reproduce recover faults long docs dist setup clean
 
@@ -23,6 +23,7 @@ pipeline: $(READY)
 
 lint: $(READY)
 	ruff check .
+	ruff format --check --quiet .
 	mypy
 
 # Does dvc.lock belong to this code and these parameters? Outputs are not needed; the text is read, since dvc's exit code is 0.

@@ -64,6 +64,8 @@ def main() -> None:
     finds = [lookup.LookUp(known, {}).find(text, book) for text in narratives]
     coder.lookup = lookup.LookUp(known, lookup.measure(finds, truth))
     coder.lookup.save(OUT)
+    crossed = calibrate.crossed_lookup(finds, truth, labels)
+    told = calibrate.names_of(finds, labels, coder.lookup.trust)
 
     # 4 fit the ways of answering
     result: dict[str, Any] = {"params": asdict(options)}
@@ -74,8 +76,9 @@ def main() -> None:
     for mode in ("direct", "think") if settings.reason_first else ("direct",):
         first = mode == "think"
         every = calibrate.sources_of(coder, narratives, finds, first)
+        every[fusion.LOOKUP] = crossed
         sources = {name: every[name] for name in calibrate.source_names(first, settings.fusion)}
-        fitted = calibrate.fit_mode(sources, gold, settings.target_precision)
+        fitted = calibrate.fit_mode(sources, gold, settings.target_precision, told)
         result[mode] = asdict(fitted.fusion)
         metrics[mode] = fitted.metrics
 

@@ -1,5 +1,7 @@
-"""Stage 3: preference tuning of the stage-2 model on its own better and worse answers; reinforcement learning where asked for."""
+"""Stage 3: preference tuning of the stage-2 model on its own better and worse answers, then reinforcement learning if asked."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import _bootstrap
@@ -21,13 +23,14 @@ def main() -> None:
     points, metrics = dpo.train_stage(root / "models" / "stage2", tuned, root / "data" / "pairs", settings, seed)
     if settings.rlvr_steps:
         metrics["rlvr"] = reinforce(tuned, out, settings, seed)
+        shutil.rmtree(tuned)
 
     if runtime.main_process():
         files.write_json("metrics/stage3.json", metrics)
         files.write_json("metrics/plots/stage3_rewards.json", points)
 
 
-def reinforce(parent: Any, out: Any, settings: Stage3Params, seed: int) -> dict[str, Any]:
+def reinforce(parent: Path, out: Path, settings: Stage3Params, seed: int) -> dict[str, Any]:
     """Go on from `parent` with the verdict `pairs` gives as the reward: right, true in every part, and finished."""
     from thce.codes.book import open as open_book
     from thce.modeling import rlvr

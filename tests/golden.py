@@ -38,10 +38,11 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
     """Losses, gradient norms and counts of five steps of each stage, each from the model of the one before, with `micro` rows
     per pass."""
     sys.path.insert(0, str(ROOT / "src"))
+    from training_settings import DPO
+
     from thce import files
     from thce.modeling import base, chat, dpo, fit, headstart, runtime, sft, tokenizer
     from thce.settings.modeling import BaseParams, Stage1Params, Stage2Params
-    from training_settings import DPO
 
     os.environ["THCE_CHECKPOINTS"] = str(home / "checkpoints")
     runtime.start(1, 7)

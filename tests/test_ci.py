@@ -35,7 +35,7 @@ def test_every_kind_of_check_is_in_the_workflow() -> None:
     """Lint and types, tests and notebooks, a run of the pipeline, the lock, site and package: by what the targets do."""
     recipe = {name: re.search(rf"^{name}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE) for name in TARGETS}
     does = {name: found[1] if found else "" for name, found in recipe.items()}
-    assert "ruff check" in does["lint"] and "mypy" in does["lint"]
+    assert "ruff check" in does["lint"] and "ruff format --check" in does["lint"] and "mypy" in does["lint"]
     assert "mkdocs build" in does["docs"] and "-m build" in does["dist"]
     assert "dvc repro --dry" in does["lock"]
     assert '"unit and not pipeline"' in does["unit"] and "-m pipeline" in does["pipeline"]

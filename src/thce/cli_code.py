@@ -13,7 +13,7 @@ from typing import Any
 
 from thce import terminal
 from thce.answers import CODE_TYPES
-from thce.cli_numbers import positive
+from thce.cli_options import positive
 from thce.errors import UserError
 
 _EPILOG = """examples

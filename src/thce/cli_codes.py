@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from thce.cli_numbers import positive
+from thce.cli_options import day, positive
 
 if TYPE_CHECKING:
     from thce.codes import Check, CodeBook
@@ -88,19 +88,12 @@ def _action(
 
 
 def _check(options: argparse.Namespace) -> int:
-    from datetime import date
-
     from thce import codes
     from thce.errors import UserError
 
-    day = None
-    if options.date:
-        try:
-            day = date.fromisoformat(options.date)
-        except ValueError:
-            raise UserError("--date", f"`{options.date}` is not a day", "write YYYY-MM-DD") from None
+    served = day(options.date)
     book = codes.open(options.tables)
-    results = [codes.check(book, text, options.type, day) for text in _inputs(options)]
+    results = [codes.check(book, text, options.type, served) for text in _inputs(options)]
     if not results:
         raise UserError("thce codes check", "no codes given", "name codes, a --file, or pipe them in")
     if options.json:

@@ -6,12 +6,11 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thce.cli_numbers import positive
+from thce.cli_options import command, day, positive
 
 if TYPE_CHECKING:
     from thce.codes.edits_claim import Finding, Line
@@ -68,15 +67,12 @@ Exit code: 0 no errors, 1 errors found, 2 wrong use.
 """
 
 
+_JSON = "JSON on standard output, for programs"
+
+
 def add_subparsers(sub: Any) -> None:
     """Add the three commands to `thce codes`."""
-    one = _command(
-        sub,
-        "import",
-        "read official files, which then replace the packaged tables",
-        _IMPORT,
-        _import,
-    )
+    one = command(sub, "import", "read official files, which then replace the packaged tables", _IMPORT, _import, _JSON)
     for name, count, text in _OPTIONS:
         one.add_argument(f"--{name}", nargs=count, metavar="FILE", help=text)
     one.add_argument("--release", metavar="LABEL", help="release, where the file name does not tell: FY2027, 2026-10")
@@ -92,7 +88,7 @@ def add_subparsers(sub: Any) -> None:
         help="folder of imported tables (not tracked by git)",
     )
 
-    two = _command(sub, "diff", "what a release changes, and which codes in use here are touched", _DIFF, _diff)
+    two = command(sub, "diff", "what a release changes, and which codes in use here are touched", _DIFF, _diff, _JSON)
     two.add_argument("old", metavar="OLD", help="the release before")
     two.add_argument("new", metavar="NEW", help="the release after")
     two.add_argument("--type", choices=("ICD10", "CPT", "HCPCS"), default="ICD10", help="the system (default: ICD10)")
@@ -102,7 +98,7 @@ def add_subparsers(sub: Any) -> None:
     two.add_argument("--narratives", default="data/narratives", metavar="FOLDER", help="narrative files")
     two.add_argument("--limit", type=positive, default=20, metavar="N", help="rows shown per list (default: 20)")
 
-    three = _command(sub, "edits", "check the codes of a claim together", _EDITS, _edits)
+    three = command(sub, "edits", "check the codes of a claim together", _EDITS, _edits, _JSON)
     three.add_argument("codes", nargs="*", metavar="CODE", help="codes in claim order; `-` or none: standard input")
     three.add_argument("--file", "--input", metavar="FILE", help="a file of codes or claims")
     three.add_argument("--age", type=int, metavar="YEARS", help="age on the day of service")
@@ -112,21 +108,6 @@ def add_subparsers(sub: Any) -> None:
         "--tables", "--codes", dest="tables", default="data/codes", metavar="FOLDER", help="folder of the code tables"
     )
     three.add_argument("--licensed", default="data/licensed", metavar="FOLDER", help="folder of imported lists")
-
-
-def _command(
-    sub: Any, name: str, does: str, examples: str, run: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = sub.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", action="store_true", help="JSON on standard output, for programs")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -216,7 +197,7 @@ def _edits(options: argparse.Namespace) -> int:
     results = []
     for name, lines, given in _claims(options):
         age, setting = given.get("age", options.age), given.get("setting", options.setting)
-        findings = edits(book, lines, age, setting, _day(given.get("date", options.date)), lists)
+        findings = edits(book, lines, age, setting, day(given.get("date", options.date)), lists)
         results.append((name, lines, findings))
     if options.json:
         rows = [{"id": name, "findings": [finding.to_dict() for finding in findings]} for name, _, findings in results]
@@ -279,7 +260,7 @@ def _claim(where: str, row: str) -> tuple[str, list[Line], dict[str, Any]]:
     given = {key: claim[key] for key in ("age", "setting", "date") if claim.get(key) is not None}
     if given.get("setting", "inpatient") not in ("outpatient", "inpatient"):
         raise UserError(where, f"`{given['setting']}` is not a setting", "use outpatient or inpatient")
-    _day(given.get("date"), f"{where}: date")
+    day(given.get("date"), f"{where}: date")
     return str(claim.get("id", Path(where).name)), lines, given
 
 
@@ -298,12 +279,3 @@ def _line(text: str, where: str = "") -> Line:
     if not reading.systems:
         raise UserError(where + text[:40], "has not the form of a code", "write ICD10:E11.9, CPT:99213-25 or HCPCS:A0425*30")
     return Line(reading.systems[0], reading.code, units, reading.modifiers)
-
-
-def _day(text: str | None, place: str = "--date") -> date | None:
-    from thce.errors import UserError
-
-    try:
-        return date.fromisoformat(text) if text else None
-    except (ValueError, TypeError):
-        raise UserError(place, f"`{text}` is not a day", "write YYYY-MM-DD") from None

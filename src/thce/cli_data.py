@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from thce.cli_numbers import positive
-from thce.errors import UserError
+from thce.cli_options import day, positive, replies, seconds
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,13 +47,6 @@ def _share(text: str) -> float:
     value = float(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError("must be above 0 and at most 1")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError("must be above 0")
     return value
 
 
@@ -111,7 +102,7 @@ def _add_generate(commands: Any) -> None:
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="sampling temperature (default: 1)")
     parser.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
     parser.add_argument(
-        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
+        "--timeout", type=seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
     )
     parser.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
     parser.add_argument("--json-mode", action="store_true", help="ask the server for a JSON object (not all servers can)")
@@ -141,20 +132,11 @@ def _generate(args: argparse.Namespace) -> int:
     rules = endpoint_records.Rules(
         book,
         args.system if args.system is not None else _system(args.stage),
-        _day(args.date_of_service),
+        day(args.date_of_service),
         sources_collect.held_out(args.held_out)["train"] if args.held_out else None,
     )
 
-    def progress(done: int, of: int) -> None:
-        if sys.stderr.isatty() or done == of or done % 100 == 0:
-            print(
-                f"\r{done}/{of} replies",
-                end="" if sys.stderr.isatty() and done < of else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    result = endpoint_records.generate(tasks, to, rules, output, progress)
+    result = endpoint_records.generate(tasks, to, rules, output, replies)
     _print(result, args.json)
     return 1 if result["failed"] or not result["accepted"] else 0
 
@@ -165,17 +147,6 @@ def _system(stage: int) -> str:
 
     settings = params.load(PrepareParams)
     return settings.system_stage1 if stage == 1 else settings.system_stage2
-
-
-def _day(text: str | None) -> Any:
-    from datetime import date
-
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UserError("--date", f"`{text}` is not a day", "write e.g. 2026-01-15") from None
 
 
 def _add_collect(commands: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from thce.cli_evaluation import RESULT, command, finish, read, scope_only, scoped
-from thce.cli_numbers import natural, positive
+from thce.cli_options import natural, positive, replies, seconds
 from thce.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
     )
     server.add_argument("--workers", type=positive, default=4, metavar="N", help="requests at once (default: 4)")
     server.add_argument(
-        "--timeout", type=_seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
+        "--timeout", type=seconds, default=120.0, metavar="SECONDS", help="seconds to wait for one reply (default: 120)"
     )
     server.add_argument("--attempts", type=positive, default=6, metavar="N", help="tries per request (default: 6)")
 
@@ -74,13 +74,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--max-new-tokens", type=positive, default=200, metavar="N", help="longest reasoning or text")
     parser.add_argument("--predictions", metavar="FILE", help="write the predictions too (JSONL)")
     parser.add_argument("--output", metavar="FILE", help="result file (JSON)")
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError("must be above 0")
-    return value
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -159,14 +152,8 @@ def _asked(args: argparse.Namespace, items: list[Item], book: CodeBook) -> list[
         args.system if args.system is not None else remote.instructions(book),
         args.seed,
         Path(f"{keep}.journal.jsonl") if keep else None,
-        _progress,
+        replies,
     )
     for reason in dict.fromkeys(failed.values()):
         print(f"{list(failed.values()).count(reason)} rows got no answer: {reason}", file=sys.stderr)
     return found
-
-
-def _progress(done: int, of: int) -> None:
-    if sys.stderr.isatty() or done == of or done % 100 == 0:
-        end = "" if sys.stderr.isatty() and done < of else "\n"
-        print(f"\r{done}/{of} replies", end=end, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from thce.cli_numbers import natural, positive
+from thce.cli_options import natural, positive
 from thce.errors import UserError
 
 if TYPE_CHECKING:

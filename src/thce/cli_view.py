@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from thce.cli_options import command
 from thce.errors import UserError
 
 REPORT = "metrics/report.html"
@@ -48,10 +49,10 @@ _COMPLETION = """examples
 
 def add_parser(subparsers: Any) -> None:
     """Add the commands."""
-    report = _command(subparsers, "report", "where the report of the last run is", _REPORT, _report)
+    report = command(subparsers, "report", "where the report of the last run is", _REPORT, _report)
     report.add_argument("--open", action="store_true", help="open it in the browser")
 
-    show = _command(subparsers, "show", "show one test case with its answer", _SHOW, _show)
+    show = command(subparsers, "show", "show one test case with its answer", _SHOW, _show)
     show.add_argument("id", metavar="ID", help="id of a test case")
     show.add_argument("--predictions", default=PREDICTIONS, metavar="FILE", help=f"answers (default: {PREDICTIONS})")
     show.add_argument(
@@ -91,19 +92,6 @@ def add_parser(subparsers: Any) -> None:
     )
     completion.add_argument("shell", choices=("bash", "zsh"), help="your shell")
     completion.set_defaults(run=_completion)
-
-
-def _command(subparsers: Any, name: str, does: str, epilog: str, run: Any) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 
 from thce import answers
 from thce.coder.coder import Coder
-from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, MODEL, PRIOR, Fusion, combine
-from thce.coder.lookup import Find
+from thce.coder.deciding import DECIDING
+from thce.coder.fusion import CLAUSES, DIRECT, EMPTY, LOOKUP, MODEL, NAMED, PRIOR, UNNAMED, Curve, Fusion, combine, ground
+from thce.coder.lookup import Find, Finds, LookUp, measure, named
 from thce.coder.prior import Pair
 from thce.coder.trie import NO_CODE
 
 FOLDS = 5
+LEAST = 20
+"""Rows a ground needs for a curve of its own; below, its rows are read off the curve of all."""
+
 RIDGE = 1e-3
 """Pull of the weights towards 1 and of the bias towards 0, per row: decides only where validation says nothing."""
 
@@ -80,13 +84,37 @@ def wordings_of(texts: Iterable[Record], records: Iterable[Record]) -> list[tupl
 
 
 def sources_of(coder: Coder, narratives: Sequence[str], finds: Sequence[Sequence[Find]], first: bool) -> dict[str, Floats]:
-    """Log-probabilities [narratives, labels] of every source of one way of answering; with `first` the model reasons
-    before it answers.
+    """Log-probabilities [narratives, labels] of every source of one way of answering, and the scores of the deciding
+    words; with `first` the model reasons before it answers.
     """
     codes = coder.codes()
     every = Fusion({DIRECT: 1.0 if first else 0.0, PRIOR: 1.0, CLAUSES: 1.0, LOOKUP: 1.0}, 0.0, (), 0.0)
     model = np.stack([answer.lines[0].scores for answer in coder.answers(narratives, codes, first)])
-    return {MODEL: model, **coder.sources(narratives, finds, codes, every)}
+    words = [own.deciding(codes.labels) for own in finds if isinstance(own, Finds)]
+    decided = {name: np.stack([one[name] for one in words]) for name in DECIDING} if len(words) == len(finds) else {}
+    return {MODEL: model, **coder.sources(narratives, finds, codes, every), **decided}
+
+
+def crossed_lookup(finds: Sequence[Sequence[Find]], truth: Sequence[Sequence[Pair]], labels: Sequence[Pair]) -> Floats:
+    """The look-up's log-probabilities [rows, labels], each row's with the trust measured on the rows of other folds.
+
+    The weights are then fitted on trust as it will be met: not measured on the row itself.
+    """
+    scores = np.zeros((len(finds), len(labels)))
+    for part in range(FOLDS):
+        others = [row for row in range(len(finds)) if row % FOLDS != part]
+        look_up = LookUp({}, measure([finds[row] for row in others], [truth[row] for row in others]))
+        for row in range(part, len(finds), FOLDS):
+            scores[row] = look_up.scores(finds[row], labels)
+    return scores
+
+
+def names_of(finds: Sequence[Sequence[Find]], labels: Sequence[Pair], trust: Mapping[str, float]) -> NDArray[np.bool_]:
+    """Which labels a trusted known wording of a row names, [rows, labels]."""
+    told = np.zeros((len(finds), len(labels)), bool)
+    for row, own in enumerate(finds):
+        told[row, list(named(own, labels, trust))] = True
+    return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +127,18 @@ class Fitted:
     metrics: dict[str, Any]
 
 
-def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], target_precision: float) -> Fitted:
-    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row.
+def fit_mode(
+    sources: Mapping[str, Floats],
+    gold: Sequence[Sequence[int]],
+    target_precision: float,
+    told: NDArray[np.bool_] | None = None,
+) -> Fitted:
+    """Fit one way of answering. Each source is [rows, labels]; `gold` names the right labels of a row, `told` (see
+    `names_of`) the labels that a known wording names.
 
-    A row counts as right when the winner is one of them.
+    A row counts as right when the winner is one of them. Of three ways to read a confidence (the fused probability
+    itself, one curve, a curve for each ground) the one is kept that foretells right and wrong best on rows it was not
+    fitted on.
     """
     truth = np.zeros(sources[MODEL].shape, bool)
     for row, labels in enumerate(gold):
@@ -116,35 +152,77 @@ def fit_mode(sources: Mapping[str, Floats], gold: Sequence[Sequence[int]], targe
     winner = fused.argmax(axis=1)
     probability = np.exp(fused.max(axis=1))
     right = truth[rows, winner]
-    crossed = np.empty_like(probability)
+    size = len(truth[0])
+    stands = np.array(
+        [ground(int(win), size, told is not None and bool(told[row, win])) for row, win in zip(rows, winner, strict=True)]
+    )
+    read = {"none": probability, "one": np.empty_like(probability), "grounds": np.empty_like(probability)}
     for part in range(FOLDS):
-        curve = isotonic(probability[fold != part], right[fold != part])
-        at, value = zip(*curve, strict=True)
-        crossed[fold == part] = np.interp(probability[fold == part], at, value)
-    better = _log_loss(crossed, right) < _log_loss(probability, right)
-    curve = isotonic(probability, right) if better else ()
-    sure = crossed if better else probability
-    threshold = least_confidence(sure, right, target_precision)
+        fitted, asked = fold != part, fold == part
+        one = Fusion({}, 0.0, isotonic(probability[fitted], right[fitted]), 0.0)
+        own = Fusion({}, 0.0, one.curve, 0.0, _grounds(probability[fitted], right[fitted], stands[fitted]))
+        read["one"][asked] = [one.confidence(value) for value in probability[asked]]
+        read["grounds"][asked] = [
+            own.confidence(value, at) for value, at in zip(probability[asked], stands[asked], strict=True)
+        ]
+    kind = min(read, key=lambda name: _log_loss(read[name], right))
+    curve = isotonic(probability, right) if kind != "none" else ()
+    grounds = _grounds(probability, right, stands) if kind == "grounds" else {}
+    sure = read[kind]
+    threshold = _threshold(sure, right, stands, target_precision)
     weights, bias = fit_weights(sources, truth)
     kept = sure >= threshold
+    spread = {name: values for name, values in sorted(sources.items()) if name not in DECIDING}  # distributions
     metrics = {
         "rows": len(truth),
         "weights": weights,
         "none_bias": bias,
-        "accuracy": {name: float(truth[rows, values.argmax(axis=1)].mean()) for name, values in sorted(sources.items())}
+        "accuracy": {name: float(truth[rows, values.argmax(axis=1)].mean()) for name, values in spread.items()}
         | {"fused": float(right.mean())},
-        "log_loss": {name: float(-_likelihood(values, truth).mean()) for name, values in sorted(sources.items())}
+        "log_loss": {name: float(-_likelihood(values, truth).mean()) for name, values in spread.items()}
         | {"fused": float(-_likelihood(fused, truth).mean())},
         "calibration": {
-            "isotonic": bool(better),
+            "curves": kind,
+            "log_loss": {name: _log_loss(values, right) for name, values in read.items()},
             "ece_before": expected_error(probability, right),
             "ece_after": expected_error(sure, right),
         },
         "threshold": threshold,
         "coverage": float(kept.mean()),
         "precision": float(right[kept].mean()) if kept.any() else None,
+        "by_ground": {name: _answered(right, kept, stands == name) for name in (NAMED, UNNAMED, EMPTY)},
     }
-    return Fitted(Fusion(weights, bias, curve, threshold), metrics)
+    return Fitted(Fusion(weights, bias, curve, threshold, grounds), metrics)
+
+
+def _threshold(sure: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_], precision: float) -> float:
+    """The least confidence from which the answers of all rows, and those of each ground, are right often enough.
+
+    Of a ground that never is, no row is answered; one that always is asks for nothing.
+    """
+    least = least_confidence(sure, right, precision)
+    for name in (NAMED, UNNAMED, EMPTY):
+        own = stands == name
+        if own.sum() >= LEAST and right[own].mean() < precision:
+            above = float(sure[own].max()) + 1e-6
+            least = max(least, min(least_confidence(sure[own], right[own], precision), above))
+    return round(least, 6)
+
+
+def _grounds(probability: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_]) -> dict[str, Curve]:
+    """A curve for every ground with `LEAST` rows."""
+    enough = [name for name in (NAMED, UNNAMED, EMPTY) if (stands == name).sum() >= LEAST]
+    return {name: isotonic(probability[stands == name], right[stands == name]) for name in enough}
+
+
+def _answered(right: NDArray[np.bool_], kept: NDArray[np.bool_], own: NDArray[np.bool_]) -> dict[str, float | int | None]:
+    """Of the rows of one ground: how many, the share answered without review, the share of those that is right."""
+    both = kept & own
+    return {
+        "rows": int(own.sum()),
+        "coverage": float(both.sum() / own.sum()) if own.any() else None,
+        "precision": float(right[both].mean()) if both.any() else None,
+    }
 
 
 def fit_weights(sources: Mapping[str, Floats], truth: NDArray[np.bool_]) -> tuple[dict[str, float], float]:
@@ -220,4 +298,5 @@ def source_names(first: bool, fusion: bool) -> tuple[str, ...]:
     """Which sources a way of answering has: without `fusion` the model alone."""
     if not fusion:
         return (MODEL,)
-    return (CLAUSES, DIRECT, LOOKUP, MODEL, PRIOR) if first else (CLAUSES, LOOKUP, MODEL, PRIOR)
+    every = (*DECIDING, CLAUSES, LOOKUP, MODEL, PRIOR)
+    return (*every, DIRECT) if first else every

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from thce.coder.deciding import DECIDING
 from thce.coder.decode import Line
-from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion
-from thce.coder.lookup import DENIED, SURE, Find
+from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion, ground
+from thce.coder.lookup import Find, Finds, named
 from thce.coder.prior import Pair
 from thce.coder.several import Piece, Several, candidates, home
 
@@ -44,17 +45,14 @@ def decide(
     Where the text has none, the model's further lines follow as far as they are more likely right than wrong. `labels`
     end with "no code".
     """
+    if isinstance(finds, Finds):
+        sources = {**sources, **finds.deciding(labels)}
     fused = mode.fuse({**sources, MODEL: lines[0].scores})
     winner = int(fused.argmax())
-    confidence = mode.confidence(float(np.exp(fused[winner])))
+    chance = named(finds, labels, trust)
+    confidence = mode.confidence(float(np.exp(fused[winner])), ground(winner, len(labels), winner in chance))
     if winner == len(labels) - 1:
         return Decision([], [], confidence, fused)
-    place = {label: number for number, label in enumerate(labels)}
-    chance: dict[int, float] = {}
-    for find in finds:
-        if find.kind != DENIED and find.pair in place and trust.get(find.kind, 0.0) >= SURE:
-            number = place[find.pair]
-            chance[number] = max(chance.get(number, 0.0), trust[find.kind])
     if winner in chance:
         chance[winner] = confidence
         numbers = list(chance)
@@ -74,7 +72,7 @@ def decide(
 def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
     """The fused distribution at a later line: the codes that are written already stay ruled out."""
     parts = {MODEL: line.scores}
-    for name in (PRIOR, CLAUSES, LOOKUP):
+    for name in (PRIOR, CLAUSES, LOOKUP, *DECIDING):
         if name in sources:
             parts[name] = np.where(np.isfinite(line.scores), sources[name], -np.inf)
     return mode.fuse(parts)

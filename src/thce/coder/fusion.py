@@ -2,13 +2,13 @@
 
 Fused log-probability = sum of weight x log-probability over the sources, plus a bias for "no code", normalised. Weights
 are fitted on validation by maximum likelihood, so they are temperatures too; the confidence of the winner is then
-mapped through a curve fitted on rows the weights were not fitted on.
+mapped through a curve fitted on rows the weights were not fitted on, one curve for each ground the answer stands on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,11 @@ the whole text, that of its single clauses, the known wordings."""
 MODES = ("think", "direct")
 """`think`: the model reasons before it answers (`coder.reason_first`); `direct`: it answers at once."""
 
+NAMED, UNNAMED, EMPTY = "named", "unnamed", "empty"
+"""What an answer stands on: a known wording names its code; none does; it is "no code"."""
+
 Floats = NDArray[np.float64]
+Curve = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,14 @@ class Fusion:
 
     `weights`: source -> weight, sources without a weight take no part; `none_bias` is added to "no code"; `curve`:
     pairs (fused probability, confidence), rising, empty for none; `threshold`: least confidence of an answer that needs
-    no review.
+    no review; `grounds`: a curve for each ground an answer may stand on, where `curve` is not used.
     """
 
     weights: Mapping[str, float]
     none_bias: float
-    curve: tuple[tuple[float, float], ...]
+    curve: Curve
     threshold: float
+    grounds: Mapping[str, Curve] = field(default_factory=dict)
 
     def fuse(self, sources: Mapping[str, Floats]) -> Floats:
         """Normalised log-probabilities; each source is [..., codes] with "no code" last. A missing source counts as
@@ -49,16 +54,22 @@ class Fusion:
         """
         return combine(sources, self.weights, self.none_bias)
 
-    def confidence(self, probability: float) -> float:
-        """The calibrated probability of being right."""
-        if not self.curve:
+    def confidence(self, probability: float, ground: str = "") -> float:
+        """The calibrated probability of being right, for an answer that stands on `ground`."""
+        curve = self.grounds.get(ground, self.curve)
+        if not curve:
             return float(probability)
-        at, value = zip(*self.curve, strict=True)
+        at, value = zip(*curve, strict=True)
         return float(np.interp(probability, at, value))
 
 
 ALONE = Fusion({MODEL: 1.0}, 0.0, (), 0.0)
 """The model by itself, as it is: nothing fitted, nothing sent to review."""
+
+
+def ground(winner: int, labels: int, named: bool) -> str:
+    """What the answer `winner` of `labels` (the last is "no code") stands on; `named`: a trusted wording names it."""
+    return EMPTY if winner == labels - 1 else NAMED if named else UNNAMED
 
 
 def combine(sources: Mapping[str, Floats], weights: Mapping[str, float], none_bias: float) -> Floats:
@@ -83,6 +94,10 @@ def load(folder: Path | str) -> dict[str, Any]:
     result: dict[str, Any] = {"params": stored["params"]}
     for mode in (mode for mode in MODES if mode in stored):
         part = stored[mode]
-        curve = tuple((float(at), float(value)) for at, value in part["curve"])
-        result[mode] = Fusion(part["weights"], part["none_bias"], curve, part["threshold"])
+        grounds = {name: _curve(points) for name, points in part.get("grounds", {}).items()}
+        result[mode] = Fusion(part["weights"], part["none_bias"], _curve(part["curve"]), part["threshold"], grounds)
     return result
+
+
+def _curve(points: Sequence[Sequence[float]]) -> Curve:
+    return tuple((float(at), float(value)) for at, value in points)

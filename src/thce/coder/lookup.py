@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from thce.coder import deciding
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import read_json, write_json
@@ -51,6 +53,19 @@ class Find:
         return self.code_type, self.code
 
 
+class Finds(list[Find]):
+    """The wordings found in a text, in its order, and what the text states on the facets that set codes apart."""
+
+    def __init__(self, found: Iterable[Find], said: deciding.Flags, book: CodeBook) -> None:
+        super().__init__(found)
+        self.said = said
+        self.book = book
+
+    def deciding(self, labels: Sequence[Pair]) -> dict[str, Floats]:
+        """Scores of the labels from the words that decide between neighbours (`coder.deciding`)."""
+        return deciding.scores(self.said, labels, self.book)
+
+
 class LookUp:
     """`wordings`: a wording's key -> its code, the most frequent one where several share it. `trust`: kind -> share of
     validation cases in which it was right."""
@@ -61,7 +76,7 @@ class LookUp:
         self._codes = {tuple(name.split(" ")): pair for name, pair in wordings.items()}
         self._longest = max((len(name) for name in self._codes), default=0)
 
-    def find(self, text: str, book: CodeBook) -> list[Find]:
+    def find(self, text: str, book: CodeBook) -> Finds:
         """The wordings of a text that do not overlap, longest first where they would, in the order of the text.
 
         A wording is denied when the sentence around it says so (words of the other wordings do not count), unless the
@@ -82,7 +97,8 @@ class LookUp:
             found.append(Find(*pair, start, end, DENIED if denied else PHRASE if size > 1 else ALONE))
         found = [find for find in found if not _belongs(find, found, text)]
         several = len({find.pair for find in found if find.kind != DENIED}) > 1
-        return [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
+        found = [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
+        return Finds(found, deciding.stated(text), book)
 
     def _spans(self, text: str) -> list[tuple[int, int, Pair, int]]:
         matches = [(match[0].casefold(), *match.span()) for match in WORD.finditer(text)]
@@ -111,7 +127,7 @@ class LookUp:
         What is asserted gets the trust of its kind; where nothing is, "no code" gets that of `denied` or `nothing`. The
         rest is spread evenly.
         """
-        place = {label: i for i, label in enumerate(labels)}
+        place = numbers(tuple(labels))
         asserted: dict[int, float] = {}
         for find in finds:
             if find.kind != DENIED and find.pair in place:
@@ -145,6 +161,23 @@ class LookUp:
             code_type, _, code = name.partition(" ")
             wordings.update(dict.fromkeys(own, (code_type, code)))
         return cls(wordings, stored["trust"])
+
+
+@lru_cache(maxsize=8)
+def numbers(labels: tuple[Pair, ...]) -> Mapping[Pair, int]:
+    """The place of each label; made once per code set, not per narrative."""
+    return {label: number for number, label in enumerate(labels)}
+
+
+def named(finds: Sequence[Find], labels: Sequence[Pair], trust: Mapping[str, float]) -> dict[int, float]:
+    """Places of the labels that an asserted wording of trusted kind names, in the order of the text, with the trust."""
+    place = numbers(tuple(labels))
+    found: dict[int, float] = {}
+    for find in finds:
+        if find.kind != DENIED and find.pair in place and trust.get(find.kind, 0.0) >= SURE:
+            number = place[find.pair]
+            found[number] = max(found.get(number, 0.0), trust[find.kind])
+    return found
 
 
 def gather(wordings: Iterable[tuple[str, Pair]], least: int = 3) -> dict[str, Pair]:

@@ -13,10 +13,11 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 from trl import DPOConfig
+from trl.trainer import dpo_trainer
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, chat, checkpoints, fit, options, runtime
+from thce.modeling import base, chat, checkpoints, fit, logprobs, options, runtime
 from thce.modeling.trainer import PreferenceTrainer, diverged
 from thce.settings.modeling import Stage3Params
 
@@ -101,14 +102,15 @@ def train_stage(
         run, resume = checkpoints.open_run("stage3", mark)
     curve = fit.Curve({"loss": "loss", "rewards/margins": "margin", "rewards/accuracies": "accuracy"}, "stage3")
     with checkpoints.leave_on_sigterm("stage3") as stop:
-        trainer = PreferenceTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=Dataset.from_list(train),
-            eval_dataset=Dataset.from_list(val),
-            processing_class=tokenizer,
-            callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
-        )
+        with logprobs.own_head(dpo_trainer):
+            trainer = PreferenceTrainer(
+                model=model,
+                args=arguments,
+                train_dataset=Dataset.from_list(train),
+                eval_dataset=Dataset.from_list(val),
+                processing_class=tokenizer,
+                callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
+            )
         fit.drop_printer(trainer)
         before = _held_out(trainer.evaluate())
         fit.train(trainer, "stage3", resume)

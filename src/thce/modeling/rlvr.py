@@ -21,10 +21,11 @@ from typing import Any
 import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
+from trl.trainer import grpo_trainer
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, chat, fit, options
+from thce.modeling import base, chat, fit, logprobs, options
 from thce.modeling.runtime import use_bf16
 from thce.modeling.trainer import Finite
 from thce.settings.modeling import Stage3Params
@@ -93,15 +94,16 @@ def train_stage(
         return found
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = PolicyTrainer(
-            model=model,
-            args=arguments(settings, Path(folder), seed),
-            reward_funcs=reward,
-            train_dataset=prompts(train, 0),
-            eval_dataset=prompts(val, len(train)),
-            processing_class=tokenizer,
-            callbacks=[fit.Curve({"reward": "reward", "loss": "loss", "grad_norm": "grad_norm"}, "stage3 rlvr")],
-        )
+        with logprobs.own_head(grpo_trainer):
+            trainer = PolicyTrainer(
+                model=model,
+                args=arguments(settings, Path(folder), seed),
+                reward_funcs=reward,
+                train_dataset=prompts(train, 0),
+                eval_dataset=prompts(val, len(train)),
+                processing_class=tokenizer,
+                callbacks=[fit.Curve({"reward": "reward", "loss": "loss", "grad_norm": "grad_norm"}, "stage3 rlvr")],
+            )
         fit.drop_printer(trainer)
         before = trainer.evaluate()["eval_reward"]
         counting = True

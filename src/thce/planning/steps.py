@@ -15,8 +15,9 @@ import psutil
 from datasets import Dataset
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase, TrainerCallback
 from trl import DPOConfig, SFTConfig
+from trl.trainer import dpo_trainer
 
-from thce.modeling import fit
+from thce.modeling import fit, logprobs
 from thce.modeling.trainer import PreferenceTrainer, SupervisedTrainer
 from thce.settings.modeling import SFTParams, Stage3Params
 
@@ -115,7 +116,8 @@ def take(
             "callbacks": [watched],
         }
         if isinstance(settings, Stage3Params):
-            trainer: Any = PreferenceTrainer(**shared, eval_dataset=Dataset.from_list(rows[:1]))
+            with logprobs.own_head(dpo_trainer):
+                trainer: Any = PreferenceTrainer(**shared, eval_dataset=Dataset.from_list(rows[:1]))
         else:
             trainer = SupervisedTrainer(**shared)
         trainer.stage = stage
