@@ -7,8 +7,6 @@ import _bootstrap
 from thce import files, params
 from thce.coder import calibrate, further, fusion, lookup, prior
 from thce.coder.coder import Coder, Options
-from thce.coder.decide import decide
-from thce.coder.decode import Line
 from thce.codes.book import open as open_book
 from thce.modeling import runtime
 from thce.seeds import derive
@@ -88,24 +86,11 @@ def main() -> None:
         made = further.twins(val, known, derive(seed, "twins"))
         made_texts = [text for text, _ in made]
         made_finds = [coder.lookup.find(text, book) for text in made_texts]
-        both = [(every, narratives, finds, gold)]
+        cases = further.cases(coder, every, narratives, finds, gold, fitted.fusion, twinned=bool(made))
         if made:
             others = calibrate.sources_of(coder, made_texts, made_finds, first)
-            both.append((others, made_texts, made_finds, [[place[pair] for pair in pairs] for _, pairs in made]))
-        cases = []
-        for own, texts_here, finds_here, gold_here in both:
-            for row, text in enumerate(texts_here):
-                scores = own[fusion.MODEL][row]
-                line = Line(int(scores.argmax()), scores, 1.0, 0.0)
-                parts = {name: values[row] for name, values in own.items()}
-                decision = decide([line], parts, finds_here[row], labels, fitted.fusion, coder.lookup.trust, settings.max_codes)
-                # a note with several codes and its twin count half each
-                weight = 1.0 if len(gold_here[row]) == 1 or not made else 0.5
-                cases.append(
-                    further.Case(
-                        text, decision, coder.pieces(text, coder.codes()), finds_here[row], scores, gold_here[row], weight
-                    )
-                )
+            made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
+            cases += further.cases(coder, others, made_texts, made_finds, made_gold, fitted.fusion, twinned=True)
         several, metrics[mode]["several"] = further.fit(cases, labels, settings.max_codes)
         if several:
             result[mode]["several"] = asdict(several)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from thce.coder.deciding import DECIDING
 from thce.coder.decode import Line
 from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion, ground
-from thce.coder.lookup import Find, Finds, named
+from thce.coder.lookup import DENIED, Find, Finds, named
 from thce.coder.prior import Pair
 from thce.coder.several import Piece, Several, candidates, home
 

@@ -17,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.coder.calibrate import FOLDS, narrative_of, pairs_of
-from thce.coder.decide import Decision, spans_of
+from thce.coder.coder import Coder
+from thce.coder.decide import Decision, decide, spans_of
+from thce.coder.decode import Line
+from thce.coder.fusion import MODEL, Fusion
 from thce.coder.lookup import Find
 from thce.coder.prior import Pair
 from thce.coder.several import MEASURES, Piece, Several, candidates
@@ -75,6 +78,33 @@ class Case:
     model: Floats
     gold: Sequence[int]
     weight: float
+
+
+def cases(
+    coder: Coder,
+    sources: Mapping[str, Floats],
+    texts: Sequence[str],
+    finds: Sequence[Sequence[Find]],
+    gold: Sequence[Sequence[int]],
+    fusion: Fusion,
+    twinned: bool,
+) -> list[Case]:
+    """Texts as they are decided by their `sources` (each [texts, labels]); the model's further lines are not asked.
+
+    `gold` are numbers of labels, that of "no code" for none. Where texts are `twinned`, one with several codes counts
+    half.
+    """
+    codes = coder.codes()
+    trust = coder.lookup.trust if coder.lookup else {}
+    found = []
+    for row, (text, own) in enumerate(zip(texts, finds, strict=True)):
+        scores = sources[MODEL][row]
+        line = Line(int(scores.argmax()), scores, 1.0, 0.0)
+        parts = {name: values[row] for name, values in sources.items()}
+        decision = decide([line], parts, own, codes.labels, fusion, trust, coder.options.max_codes)
+        weight = 0.5 if twinned and len(gold[row]) > 1 else 1.0
+        found.append(Case(text, decision, coder.pieces(text, codes), own, scores, gold[row], weight))
+    return found
 
 
 def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[Several | None, dict[str, Any]]:
