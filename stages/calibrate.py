@@ -5,7 +5,7 @@ from typing import Any
 
 import _bootstrap
 from thce import files, params
-from thce.coder import calibrate, fusion, lookup, prior
+from thce.coder import calibrate, further, fusion, lookup, prior
 from thce.coder.coder import Coder, Options
 from thce.codes.book import open as open_book
 from thce.modeling import runtime
@@ -80,7 +80,22 @@ def main() -> None:
         result[mode] = asdict(fitted.fusion)
         metrics[mode] = fitted.metrics
 
-    # 5 outputs
+        # 5 when a further piece of a text earns a code: validation beside its twins with unknown wordings
+        if not settings.fusion:
+            continue
+        made = further.twins(val, known, derive(seed, "twins"))
+        made_texts = [text for text, _ in made]
+        made_finds = [coder.lookup.find(text, book) for text in made_texts]
+        cases = further.cases(coder, every, narratives, finds, gold, fitted.fusion, twinned=bool(made))
+        if made:
+            others = calibrate.sources_of(coder, made_texts, made_finds, first)
+            made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
+            cases += further.cases(coder, others, made_texts, made_finds, made_gold, fitted.fusion, twinned=True)
+        several, metrics[mode]["several"] = further.fit(cases, labels, settings.max_codes)
+        if several:
+            result[mode]["several"] = asdict(several)
+
+    # 6 outputs
     files.write_json(f"{OUT}/{fusion.SETTINGS}", result)
     files.write_json("metrics/calibrate.json", metrics)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from thce.answers import format_completion
 from thce.coder import fusion
 from thce.coder.bullets import script_for
-from thce.coder.decide import Decision, decide
+from thce.coder.decide import Decision, decide, extend
 from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
 from thce.coder.evidence import CLAUSE, WORDING, Evidence, leave_one_out, quoted
 from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
@@ -24,6 +24,9 @@ from thce.coder.lookup import DENIED, Find, LookUp
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.prior import Pair, Prior
 from thce.coder.script import Script, explain
+from thce.coder.several import Piece, Several
+from thce.coder.several import load as load_several
+from thce.coder.several import pieces as read_pieces
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
@@ -64,12 +67,14 @@ class Coder:
         prior: Prior | None,
         lookup: LookUp | None = None,
         scope: Sequence[Entry] | None = None,
+        several: Mapping[str, Several] | None = None,
     ) -> None:
         self.decoder = decoder
         self.book = book
         self.options = options
         self.prior = prior
         self.lookup = lookup
+        self.several = dict(several or {})
         self.fusions = fusions
         self.scope = tuple(book.scope if scope is None else scope)
         self.systems = {True: systems[0], False: systems[1]}
@@ -97,6 +102,7 @@ class Coder:
         model_folder = Path(model_folder)
         fusions: dict[str, Fusion] = dict.fromkeys(fusion.MODES, fusion.ALONE)
         prior = lookup = None
+        severals: dict[str, Several] = {}
         if coder_folder is not None:
             stored = fusion.load(coder_folder)
             options = options or Options(**stored["params"])
@@ -105,12 +111,14 @@ class Coder:
                 prior = Prior.load(coder_folder)
             if any(part.weights.get(LOOKUP) for part in fusions.values()):
                 lookup = LookUp.load(coder_folder)
+            if prior is not None:
+                severals = load_several(coder_folder)
         # by itself a model has nothing to decide with but its own reasoning
         options = options or Options()
         if coder_folder is None:
             options = replace(options, reason_first=True)
         decoder = Decoder.load(model_folder, options.batch_size, device, dtype)
-        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope)
+        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope, severals)
 
     def code(
         self,
@@ -132,7 +140,8 @@ class Coder:
             for start, end in self._windows(narrative, think)
         ]
         texts = [text for _, _, text in pieces]
-        mode = self.fusions["think" if first else "direct"]
+        way = "think" if first else "direct"
+        mode = self.fusions[way]
         answers = self.answers(texts, codes, first)
         finds = [self.lookup.find(text, self.book) if self.lookup else [] for text in texts]
         others = self.sources(texts, finds, codes, mode)
@@ -149,6 +158,11 @@ class Coder:
             )
             for i, answer in enumerate(answers)
         ]
+        if way in self.several:
+            decisions = [
+                self._extended(decision, text, own, answer.lines[0].scores, codes, self.several[way])
+                for decision, text, own, answer in zip(decisions, texts, finds, answers, strict=True)
+            ]
         reasons: Sequence[tuple[str | None, bool]] = [(answer.reasoning, True) for answer in answers]
         if think and not first:
             reasons = self._reasons(texts, decisions, finds, codes)
@@ -241,6 +255,18 @@ class Coder:
         columns = [every[:, self.prior.place[label]] if label in self.prior.place else floor for label in codes.labels]
         return fusion.combine({PRIOR: np.stack(columns, axis=1)}, {PRIOR: 1.0}, 0.0)
 
+    def _extended(
+        self, decision: Decision, text: str, finds: Sequence[Find], model: Floats, codes: CodeSet, fitted: Several
+    ) -> Decision:
+        if not decision.numbers:
+            return decision
+        found = self.pieces(text, codes)
+        return extend(decision, text, found, finds, model, codes.labels, fitted, self.options.max_codes)
+
+    def pieces(self, text: str, codes: CodeSet) -> list[Piece]:
+        """The pieces of a text that may each speak for a code of their own, as the prior reads them."""
+        return read_pieces(text, lambda texts: self.prior_scores(texts, codes))
+
     def _reasons(
         self, texts: Sequence[str], decisions: Sequence[Decision], finds: Sequence[Sequence[Find]], codes: CodeSet
     ) -> list[tuple[str, bool]]:
@@ -249,7 +275,10 @@ class Coder:
         scripts: list[tuple[Script, bool]] = []
         for text, decision, own in zip(texts, decisions, finds, strict=True):
             pairs = [codes.labels[number] for number in decision.numbers]
-            quotes = {pair: [span.text for span in self._spans(text, own, pair)] for pair in pairs}
+            quotes = {
+                pair: [span.text for span in self._spans(text, own, pair, decision.pieces.get(number))]
+                for pair, number in zip(pairs, decision.numbers, strict=True)
+            }
             scripts.append(script_for(text, pairs, quotes, facts))
         written = explain(
             self.decoder,
@@ -275,7 +304,7 @@ class Coder:
             entry = codes.entries[number]
             pair = (entry.code_type, entry.code)
             spans = quoted(reasoning, text, entry.code) if reasoning else ()
-            spans = spans or self._spans(text, finds, pair)
+            spans = spans or self._spans(text, finds, pair, decision.pieces.get(number))
             moved = tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
             items.append(CodedItem(*pair, entry.short_title, sure, moved))
         best = np.argsort(-decision.fused, kind="stable")[: self.options.top_k].tolist()
@@ -292,15 +321,23 @@ class Coder:
             len(self.decoder.encode(completion)) + 1,
         )
 
-    def _spans(self, text: str, finds: Sequence[Find], pair: Pair) -> tuple[Evidence, ...]:
-        """Where a code was read, without a trace: its known wordings, else what the prior cannot do without."""
+    def _spans(
+        self, text: str, finds: Sequence[Find], pair: Pair, piece: tuple[int, int] | None = None
+    ) -> tuple[Evidence, ...]:
+        """Where a code was read, without a trace: its known wordings, else what the prior cannot do without (of its own
+        piece, where it has one).
+        """
         found = tuple(
             Evidence(text[find.start : find.end], find.start, find.end, WORDING)
             for find in finds
             if find.pair == pair and find.kind != DENIED
         )
         if not found and self.prior is not None:
-            found = leave_one_out(self.prior, text, pair)
+            start, end = piece or (0, len(text))
+            found = tuple(
+                replace(span, start=span.start + start, end=span.end + start)
+                for span in leave_one_out(self.prior, text[start:end], pair)
+            )
         return found
 
     def _windows(self, narrative: str, think: bool) -> list[tuple[int, int]]:

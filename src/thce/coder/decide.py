@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from thce.coder.deciding import DECIDING
 from thce.coder.decode import Line
 from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion, ground
-from thce.coder.lookup import Find, Finds, named
+from thce.coder.lookup import DENIED, Find, Finds, named
 from thce.coder.prior import Pair
+from thce.coder.several import Piece, Several, candidates, home
 
 Floats = NDArray[np.float64]
 
@@ -20,12 +21,13 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What is answered: numbers of the code set (empty: "no code"), the confidence of each and of the whole, and the
-    fused log-probabilities [codes]."""
+    fused log-probabilities [codes]. `pieces`: where the text has several pieces, the span each code was read in."""
 
     numbers: list[int]
     sure: list[float]
     confidence: float
     fused: Floats
+    pieces: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def decide(
@@ -74,3 +76,44 @@ def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
         if name in sources:
             parts[name] = np.where(np.isfinite(line.scores), sources[name], -np.inf)
     return mode.fuse(parts)
+
+
+def extend(
+    decision: Decision,
+    text: str,
+    found: Sequence[Piece],
+    finds: Sequence[Find],
+    model: Floats,
+    labels: Sequence[Pair],
+    several: Several,
+    max_codes: int,
+) -> Decision:
+    """The decision with the codes that further pieces of the text speak for, in the order of the text.
+
+    A code is added as far as it is probable enough (`several.least`), the most probable first. `model` are the model's
+    log-probabilities for the whole text. "No code" stays as it is.
+    """
+    if not decision.numbers:
+        return decision
+    told = spans_of(decision.numbers, finds, labels)
+    added = [(several.chance(one.measures), one) for one in candidates(text, found, told, model, labels)]
+    added = sorted((one for one in added if one[0] >= several.least), key=lambda one: -one[0])
+    added = added[: max_codes - len(decision.numbers)]
+    if not added:
+        return decision
+    pieces = {one.number: (one.piece.start, one.piece.end) for _, one in added}
+    for number, spans in told.items():
+        own = found[home(found, number, spans)[0]] if not spans else None
+        pieces[number] = (own.start, own.end) if own else (spans[0][0], spans[-1][1])
+    sure = dict(zip(decision.numbers, decision.sure, strict=True)) | {one.number: chance for chance, one in added}
+    numbers = sorted(sure, key=lambda number: pieces[number])
+    ordered = [sure[number] for number in numbers]
+    return replace(decision, numbers=numbers, sure=ordered, confidence=min(ordered), pieces=pieces)
+
+
+def spans_of(numbers: Sequence[int], finds: Sequence[Find], labels: Sequence[Pair]) -> dict[int, list[tuple[int, int]]]:
+    """Where the known wordings of answered codes stand, by number."""
+    return {
+        number: [(find.start, find.end) for find in finds if find.kind != DENIED and find.pair == labels[number]]
+        for number in numbers
+    }
