@@ -42,7 +42,10 @@ class Cost:
 
 
 def measure(name: str, command: Sequence[str], folder: Path) -> Cost:
-    """Run a command to its end. Raises SystemExit with the end of what it printed if it fails."""
+    """Run a command to its end. Raises SystemExit with the end of what it printed if it fails.
+
+    Linux counts the memory of the process that starts it as the command's too, so keep this one small.
+    """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
         begin = time.monotonic()
         process = subprocess.Popen(command, cwd=folder, env=smoke.environment(), stdout=told, stderr=subprocess.STDOUT)

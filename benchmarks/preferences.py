@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -50,15 +49,13 @@ from thce.seeds import derive
 from thce.settings.modeling import Stage3Params
 
 RESAMPLES = 2000
-ALL = ("own", "mended", "built")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What differs from the profile: values of `stage3`, and the origins of the pairs that are kept."""
+    """What differs from the profile: values of `stage3`."""
 
     changes: dict[str, Any] = field(default_factory=dict)
-    origins: tuple[str, ...] = ALL
 
 
 def losses(*names: str, weights: tuple[float, ...] = (), **more: Any) -> Variant:
@@ -83,9 +80,10 @@ VARIANTS = {
     "apo_zero": losses("apo_zero", "sft"),
     "sigmoid_norm": losses("sigmoid_norm", "sft", beta=5.0),
     "sft": losses("sft", learning_rate=1e-4),
-    "built_none": Variant(origins=("own", "mended")),
-    "own_dpo": Variant({"learning_rate": 1e-4, "epochs": 3.0}, origins=("own",)),
-    "own_sft": replace(losses("sft", learning_rate=1e-4, epochs=3.0), origins=("own",)),
+    "built_none": Variant({"origins": ("own", "mended")}),
+    "own_dpo": Variant({"learning_rate": 1e-4, "epochs": 3.0, "origins": ("own",)}),
+    "own_sft": losses("sft", learning_rate=1e-4, epochs=3.0, origins=("own",)),
+    "own_sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0, origins=("own",)),
     "rlvr": Variant({"rlvr_steps": 30}),
 }
 
@@ -132,12 +130,8 @@ def train(
     """Train one variant into `out`; returns the stage's metrics."""
     mine = replace(settings, **variant.changes)
     with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder)
-        rows = [row for row in files.read_jsonl(data / "train.jsonl") if row["_metadata"]["origin"] in variant.origins]
-        files.write_jsonl(kept / "train.jsonl", rows)
-        shutil.copyfile(data / "val.jsonl", kept / "val.jsonl")
-        os.environ["THCE_CHECKPOINTS"] = str(kept / "checkpoints")
-        _, metrics = dpo.train_stage(parent, out, kept, mine, seed)
+        os.environ["THCE_CHECKPOINTS"] = folder
+        _, metrics = dpo.train_stage(parent, out, data, mine, seed)
     if mine.rlvr_steps:
         judge = judge_with(book)
         train, val = (list(files.read_jsonl(f"data/prepared/stage3/{part}.jsonl")) for part in ("train", "val"))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-SETS = ("known", "unseen_phrase", "contrast", "no_code", "multi")
-HEAD = f"| exact answers, % (95 % interval) | {' | '.join(SETS)} |"
+ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
+HEAD = "| exact answers, % (95 % interval) |"
 
 _MODES = (("constrained", "under the code table"), ("direct", "without reasoning"), ("free", "free"))
 SYSTEMS = (
@@ -33,13 +33,13 @@ BASELINES = {
 
 def table(metrics: Path = ROOT / "metrics") -> list[str]:
     """The lines of the table: systems and modes that were evaluated, then the baselines."""
-    evaluate, baselines = (
-        json.loads((metrics / f"{name}.json").read_text(encoding="utf-8"))["systems"] for name in ("evaluate", "baselines")
-    )
+    found, floors = (json.loads((metrics / f"{name}.json").read_text(encoding="utf-8")) for name in ("evaluate", "baselines"))
+    evaluate, baselines = found["systems"], floors["systems"]
+    sets = sorted(found["setup"]["rows"], key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
     rows = [(label, evaluate[name][mode]) for name, mode, label in SYSTEMS if mode in evaluate.get(name, {})]
     rows += [(f"baseline: {label}", baselines[name]) for name, label in BASELINES.items() if name in baselines]
-    cells = [[label, *(_cell(part.get(name)) for name in SETS)] for label, part in rows]
-    return [HEAD, f"|{'---|' * (len(SETS) + 1)}", *(f"| {' | '.join(line)} |" for line in cells)]
+    cells = [[label, *(_cell(part.get(name)) for name in sets)] for label, part in rows]
+    return [f"{HEAD} {' | '.join(sets)} |", f"|{'---|' * (len(sets) + 1)}", *(f"| {' | '.join(line)} |" for line in cells)]
 
 
 def _cell(part: dict[str, Any] | None) -> str:
@@ -52,7 +52,7 @@ def _cell(part: dict[str, Any] | None) -> str:
 def shown(text: str) -> list[str]:
     """The lines of the table as they stand in the text of README.md."""
     lines = text.splitlines()
-    start = lines.index(HEAD)
+    start = next(place for place, line in enumerate(lines) if line.startswith(HEAD))
     length = next(n for n, line in enumerate([*lines[start:], ""]) if not line.startswith("|"))
     return lines[start : start + length]
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,13 @@ from smoke import dvc, git
 
 from thce import experiments, params
 
-pipeline = pytest.mark.long
+HOUR = pytest.mark.timeout(3600)
+"""For a loaded machine."""
+
+
+def pipeline(test: Callable[..., None]) -> Callable[..., None]:
+    """Marks a recipe that is run for real."""
+    return pytest.mark.long(HOUR(test))
 
 
 def thce(folder: Path, *arguments: str) -> str:
@@ -47,8 +54,7 @@ def swept(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     module = folder / "src" / "thce" / "evaluation" / "report.py"
     module.write_text("raise SystemExit('the live code, not the queued one')\n", encoding="utf-8")
     dvc(folder, "queue", "start", "-j", "2")
-    end = time.monotonic() + 900
-    while time.monotonic() < end and re.search(r"Running|Queued", dvc(folder, "queue", "status")):
+    while re.search(r"Running|Queued", dvc(folder, "queue", "status")):  # the test's own timeout ends it
         time.sleep(3)
     git(folder, "checkout", "-q", "src")
     return folder
@@ -64,7 +70,7 @@ def test_six_queued_experiments_run_the_queued_code(swept: Path) -> None:
 def test_the_lock_of_each_queued_experiment_is_consistent(swept: Path, base: Path) -> None:
     """Its own parameters, the runs of the commit it began at for all else; the lock of the workspace is untouched."""
     assert (swept / "dvc.lock").read_bytes() == (base / "dvc.lock").read_bytes()
-    begun = params.read_yaml(base / "dvc.lock")["stages"]
+    begun = yaml.safe_load((base / "dvc.lock").read_bytes())["stages"]
     seen = set()
     for reference in git(swept, "for-each-ref", "--format=%(refname)", "refs/exps/").split():
         if not re.match(r"refs/exps/[0-9a-f]{2}/", reference):
@@ -72,7 +78,7 @@ def test_the_lock_of_each_queued_experiment_is_consistent(swept: Path, base: Pat
         stages = yaml.safe_load(git(swept, "show", f"{reference}:dvc.lock"))["stages"]
         settings = yaml.safe_load(git(swept, "show", f"{reference}:params.yaml"))["evaluate"]
         assert stages["evaluate"]["params"]["params.yaml"]["evaluate"] == settings
-        same = [name for name in smoke.STAGES if name not in ("evaluate", "report")]
+        same = [name for name in smoke.STAGES if name not in ("baselines", "evaluate", "report")]
         assert [stages[name] for name in same] == [begun[name] for name in same]
         written = {out["path"]: out["md5"] for out in stages["evaluate"]["outs"]}
         read = {dep["path"]: dep["md5"] for dep in stages["report"]["deps"]}
@@ -96,7 +102,7 @@ def test_an_experiment_in_a_copy_leaves_the_workspace_alone(base: Path, tmp_path
             ran.append(found[1])
             module = folder / "src" / "thce" / "evaluation" / "report.py"  # of the stage that is still to come
             module.write_text("raise SystemExit('the live code')\n", encoding="utf-8")
-    assert run.wait() == 0 and ran == ["evaluate", "report"]
+    assert run.wait() == 0 and ran == ["baselines", "evaluate", "report"]
     assert smoke.results(folder) == before
     git(folder, "checkout", "-q", "src")
     assert git(folder, "status", "--porcelain") == ""

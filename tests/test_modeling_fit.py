@@ -188,6 +188,17 @@ def test_preference_tuning_raises_the_chosen_over_the_rejected(parent: Path, tmp
     assert any(not torch.equal(a, b) for a, b in zip(trained.parameters(), start.parameters(), strict=True))
 
 
+def test_pairs_are_chosen_by_their_origin(parent: Path, tmp_path: Path) -> None:
+    rows = [{"_metadata": {"origin": name}} for name in dpo.ORIGINS] + [{"_metadata": {}}, {}]
+    assert dpo.of_origin(rows, ["own", "built"]) == [rows[0], *rows[2:]]
+    with pytest.raises(UserError, match=r"stage3\.origins: `mine` is no origin; use own, mended, built"):
+        dpo.of_origin(rows, ["mine"])
+    for part in ("train", "val"):
+        files.write_jsonl(tmp_path / f"{part}.jsonl", rows[1:2])
+    with pytest.raises(UserError, match="holds no pairs of the origins own"):
+        dpo.train_stage(parent, tmp_path / "out", tmp_path, replace(DPO, origins=("own",)), 4)
+
+
 def test_a_pair_is_tokenized_as_a_supervised_row(parent: Path) -> None:
     _, tok = base.load(parent)
     talk = conversations()[0]

@@ -14,6 +14,7 @@ DPO = Stage3Params(
     beta=0.3,
     loss_type=("sigmoid", "sft"),
     loss_weights=(1.0, 1.0),
+    origins=("own", "mended", "built"),
     max_grad_norm=1.0,
     max_length=256,
     save_steps=1,

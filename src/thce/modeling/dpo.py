@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from thce.modeling import base, chat, checkpoints, fit, logprobs, options, runti
 from thce.modeling.trainer import PreferenceTrainer, diverged
 from thce.settings.modeling import Stage3Params
 
+ORIGINS = ("own", "mended", "built")
 LOGGED = {
     "loss": "loss",
     "rewards/margins": "margin",
@@ -34,6 +35,14 @@ LOGGED = {
 def texts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Pairs as plain text. The prompt is the very text generation starts from; the trainer adds the stop token."""
     return [{"prompt": chat.prompt_text(row["prompt"]), "chosen": row["chosen"], "rejected": row["rejected"]} for row in rows]
+
+
+def of_origin(rows: Iterable[dict[str, Any]], origins: Sequence[str]) -> list[dict[str, Any]]:
+    """The pairs of these origins (`thce.reasoning.pairs.Pair.origin`); a pair that names none stays."""
+    unknown = sorted(set(origins) - set(ORIGINS))
+    if unknown:
+        raise UserError("params.yaml: stage3.origins", f"`{unknown[0]}` is no origin", f"use {', '.join(ORIGINS)}")
+    return [row for row in rows if row.get("_metadata", {}).get("origin") in (None, *origins)]
 
 
 def lengths(tokenizer: PreTrainedTokenizerBase, rows: Sequence[dict[str, str]]) -> list[int]:
@@ -61,9 +70,13 @@ def train_stage(
             f"{len(settings.loss_weights)} weights for {len(settings.loss_type)} losses",
         )
     model, tokenizer = base.load(parent)
-    rows = list(files.read_jsonl(data / "train.jsonl"))
+    rows = of_origin(files.read_jsonl(data / "train.jsonl"), settings.origins)
     if not rows:
-        raise UserError(str(data / "train.jsonl"), "holds no pairs", "raise pairs.prompts or pairs.built_share")
+        raise UserError(
+            str(data / "train.jsonl"),
+            f"holds no pairs of the origins {', '.join(settings.origins)}",
+            "name more in stage3.origins, or raise pairs.prompts or pairs.built_share",
+        )
     train = texts(rows)
     val = texts(list(files.read_jsonl(data / "val.jsonl")))
     longest = max(lengths(tokenizer, [*train, *val]))

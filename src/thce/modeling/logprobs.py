@@ -2,8 +2,8 @@
 
 TRL 1.16 asks a model for the log-probability of each label and for figures it logs. Without a GPU its own head (a Triton
 kernel elsewhere) projects every position onto the vocabulary, prompt and padding included, computes the projection a second
-time in the backward pass, and goes over every logit some fifteen times: nine tenths of a small model's step. Here the
-supervised positions alone are projected, once. The logits of one pass are kept until its backward pass, as in any training.
+time in the backward pass, and goes over every logit more than twenty times. Here the supervised positions alone are projected,
+once; their logits are kept until the backward pass, as in any training.
 """
 
 from __future__ import annotations

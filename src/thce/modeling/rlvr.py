@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
@@ -98,7 +98,7 @@ def train_stage(
             trainer = PolicyTrainer(
                 model=model,
                 args=arguments(settings, Path(folder), seed),
-                reward_funcs=reward,
+                reward_funcs=cast(Any, reward),  # the library's own type allows no keyword of ours
                 train_dataset=prompts(train, 0),
                 eval_dataset=prompts(val, len(train)),
                 processing_class=tokenizer,

@@ -124,6 +124,9 @@ class Stage3Params:
     """Losses of TRL's DPOTrainer that are added, e.g. `sigmoid` (DPO) and `sft` (likelihood of the chosen side)."""
     loss_weights: tuple[float, ...] = knob()
     """One weight per loss."""
+    origins: tuple[str, ...] = knob()
+    """Which pairs are trained on: `own` (both sides sampled), `mended` (built trace against a sample), `built` (against a
+    built negative). `[own]` with `loss_type: [sft]` is fine-tuning on the model's own best samples."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
     max_length: int = knob(16)
