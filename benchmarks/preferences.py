@@ -82,6 +82,8 @@ VARIANTS = {
     "sft": losses("sft", learning_rate=1e-4),
     "built_none": Variant({"origins": ("own", "mended")}),
     "own_dpo": Variant({"learning_rate": 1e-4, "epochs": 3.0, "origins": ("own",)}),
+    "own_dpo_2e-4": Variant({"learning_rate": 2e-4, "epochs": 3.0, "origins": ("own",)}),
+    "own_dpo_epochs_6": Variant({"learning_rate": 1e-4, "epochs": 6.0, "origins": ("own",)}),
     "own_sft": losses("sft", learning_rate=1e-4, epochs=3.0, origins=("own",)),
     "own_sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0, origins=("own",)),
     "rlvr": Variant({"rlvr_steps": 30}),
