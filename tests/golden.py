@@ -59,7 +59,7 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
         intermediate=64,
         context=1024,
         epochs=1.0,
-        batch_size=4,
+        batch_size=8,
         learning_rate=0.01,
         drop=0.2,
         chop=0.1,
