@@ -76,8 +76,8 @@ def fact(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def lead(codes: list[dict[str, str]]) -> str:
-    """The first code, or NONE."""
-    return codes[0]["code"] if codes else "NONE"
+    """The first code, or that there is none."""
+    return codes[0]["code"] if codes else pairs.NO_CODE
 
 
 def summary(judged: list[list[pairs.Judged]], found: list[Any], mixed: list[tuple[str, pairs.Pair]]) -> dict[str, Any]:

@@ -83,4 +83,6 @@ def test_the_mix_keeps_to_its_caps_and_repeats() -> None:
     assert origins == {"own": 18, "built": 6}
     codes = Counter(dict((name, code) for name, code, _ in found)[name] for name, _ in mixed)
     assert max(codes.values()) <= 4
+    without = [(f"none-{i}", pairs.NO_CODE, Pair("c", "r", "own", WRONG)) for i in range(9)]
+    assert len(pairs.mix(without, 0.25, 4, 24, 3)) == 9  # texts without a code are as many as they are
     assert mixed == pairs.mix(found, 0.25, 4, 24, 3) and mixed != pairs.mix(found, 0.25, 4, 24, 4)

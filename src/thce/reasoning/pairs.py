@@ -17,6 +17,9 @@ WRONG, UNFAITHFUL, BROKEN = "wrong", "unfaithful", "broken"
 """How a sample fails: another answer in good form; the right answer on false claims; no readable or no finished answer.
 In this order of what can be learned from it."""
 
+NO_CODE = "NONE"
+"""What leads a pair whose text supports no code."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -83,7 +86,9 @@ def mix(
 ) -> list[tuple[str, Pair]]:
     """At most `max_pairs` of the (id, first code, pair) triples, in seeded order, the model's own before built ones.
 
-    Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs.
+    Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs. Pairs of texts
+    without a code (`NO_CODE`) are not held to that: they are a tenth of the prompts, and without them the model learns to
+    code whatever it reads.
     """
     order = list(pairs)
     Random(derive(seed, "mix")).shuffle(order)
@@ -94,7 +99,7 @@ def mix(
         for name, code, pair in order:
             if len(taken) >= limit:
                 return
-            if pair.origin in origins and per_code[code] < max_per_code:
+            if pair.origin in origins and (code == NO_CODE or per_code[code] < max_per_code):
                 per_code[code] += 1
                 taken.append((name, pair))
 

@@ -27,7 +27,7 @@ class PairsParams:
     built_share: float = knob(0, 1)
     """Share of all pairs whose rejected side is a built hard negative."""
     max_per_code: int = knob(1)
-    """At most this many pairs per code."""
+    """At most this many pairs per code; those of texts without a code are not counted."""
     max_pairs: int = knob(1)
     """At most this many training pairs in all."""
     val_pairs: int = knob(1)
