@@ -38,7 +38,8 @@ def texts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def of_origin(rows: Iterable[dict[str, Any]], origins: Sequence[str]) -> list[dict[str, Any]]:
-    """The pairs of these origins (`thce.reasoning.pairs.Pair.origin`); a pair that names none stays."""
+    """The pairs of these origins (`thce.reasoning.pairs.Pair.origin`); a pair that names none stays. Raises `UserError` for an
+    origin there is not."""
     unknown = sorted(set(origins) - set(ORIGINS))
     if unknown:
         raise UserError("params.yaml: stage3.origins", f"`{unknown[0]}` is no origin", f"use {', '.join(ORIGINS)}")
