@@ -26,7 +26,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from thce.coder.decode import Decoder
 from thce.coder.trie import CodeSet
 from thce.codes.book import CodeBook
 from thce.codes.book import open as open_book
+from thce.errors import UserError
 from thce.evaluation import intervals
 from thce.modeling import chat, dpo, rlvr, runtime
 from thce.reasoning import pairs
@@ -141,6 +142,20 @@ def train(
     return metrics
 
 
+def changed(settings: Stage3Params, changes: Sequence[str]) -> Stage3Params:
+    """The settings with `KEY=VALUE` changes; raises `UserError` for a key that is not a number of `stage3` or no number."""
+    for one in changes:
+        key, _, value = one.partition("=")
+        before = getattr(settings, key, None)
+        if not isinstance(before, (int, float)):
+            raise UserError("--set", f"`{key}` is no number of stage3")
+        try:
+            settings = replace(settings, **{key: type(before)(value)})
+        except ValueError:
+            raise UserError("--set", f"`{value}` is no value of {key}", f"write it as {before}") from None
+    return settings
+
+
 def judge_with(book: CodeBook) -> Callable[[dict[str, Any], str, bool], bool]:
     """The reward of stage 3."""
 
@@ -174,9 +189,16 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="change a number of stage3 in all variants")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    settings = replace(
-        params.load(Stage3Params), **{key: json.loads(value) for key, _, value in (one.partition("=") for one in args.set)}
-    )
+    try:
+        run(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure the parent, then train and measure each variant. Raises `UserError` where the pipeline has not come that far."""
+    settings = changed(params.load(Stage3Params), args.set)
     seed = derive(params.load_scalar("seed"), "stage3")
     runtime.start(args.threads, seed)
     book = open_book("data/codes")

@@ -7,7 +7,7 @@ from thce import params
 from thce.codes.book import open as open_book
 from thce.errors import UserError
 from thce.files import read_jsonl, write_json, write_jsonl
-from thce.narratives import examples, prepare
+from thce.narratives import examples, prepare, synthetic
 from thce.narratives.splits import PhraseIndex
 from thce.settings.prepare import PrepareParams
 
@@ -20,7 +20,7 @@ def main() -> None:
     settings = params.load(PrepareParams)
     seed = params.load_scalar("seed")
     book = open_book("data/codes")
-    rows = {name: list(read_jsonl(f"{NARRATIVES}/{name}.jsonl")) for name in ("train", "val", *prepare.TESTS)}
+    rows = {name: list(read_jsonl(f"{NARRATIVES}/{name}.jsonl")) for name in ("train", "val", *synthetic.TESTS)}
     held = prepare.held_out_keys(list(read_jsonl(f"{NARRATIVES}/phrases.jsonl")))
     for group in rows.values():
         for row in group:
@@ -43,12 +43,12 @@ def main() -> None:
         stages["stage2"][name] = [record for record in traced if record]
         stages["stage3"][name] = [record for record in paired if record]
         left_out += sum(record is None for record in traced + paired)
-    tests = {name: [examples.test(row, book, settings.system_stage2) for row in rows[name]] for name in prepare.TESTS}
+    tests = {name: [examples.test(row, book, settings.system_stage2) for row in rows[name]] for name in synthetic.TESTS}
 
     # the base model's text, and what must not be in it
     held_out = PhraseIndex([*sorted(held["test"]), *sorted(held["val"])])
     texts, dropped = prepare.pretraining(book, rows["train"], held_out)
-    tested = [row for name in prepare.TESTS for row in rows[name]]
+    tested = [row for name in synthetic.TESTS for row in rows[name]]
     leaks = list(prepare.contamination(rows["train"], rows["val"], tested, texts, held))
     if leaks:
         raise UserError(NARRATIVES, f"{len(leaks)} leaks into training, first: {leaks[0]}", "mend the split, then rerun")

@@ -16,7 +16,7 @@ from reasoning_rows import SEED, row, synthetic_rows
 from thce.answers import parse
 from thce.errors import UserError
 from thce.files import read_json, read_jsonl, write_jsonl
-from thce.narratives import examples, prepare
+from thce.narratives import examples, prepare, synthetic
 from thce.narratives.phrasebook import key
 from thce.narratives.splits import PhraseIndex
 from thce.reasoning import verify
@@ -146,7 +146,7 @@ def test_contamination_names_every_leak() -> None:
 
 def test_the_synthetic_sets_do_not_leak() -> None:
     rows = synthetic_rows()
-    tests = [item for name in prepare.TESTS for item in rows[name]]
+    tests = [item for name in synthetic.TESTS for item in rows[name]]
     held = {"test": {key(item["evidence"][0]["phrase"]) for item in rows["test_unseen_phrase"]}, "val": set[str]()}
     texts, _ = prepare.pretraining(book(), rows["train"], PhraseIndex(sorted(held["test"])))
     assert list(prepare.contamination(rows["train"], rows["val"], tests, texts, held)) == []
@@ -215,7 +215,7 @@ def test_the_stage_writes_every_file_twice_the_same(checkout: Path) -> None:
         "stage2/val.jsonl": 10,
         "stage3/train.jsonl": 100,
         "stage3/val.jsonl": 5,
-        **{f"{name}.jsonl": len(synthetic_rows()[name]) for name in prepare.TESTS},
+        **{f"{name}.jsonl": len(synthetic_rows()[name]) for name in synthetic.TESTS},
     }
     report = read_json(checkout / "metrics" / "prepare.json")
     assert report["contamination"] == 0 and report["invalid_codes"] == 0 and report["rows_in_two_stages"] == 0

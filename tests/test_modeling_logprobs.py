@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
+from training_settings import SHAPE
 from transformers import LlamaForCausalLM
 from trl import DPOConfig, DPOTrainer
 from trl.trainer import dpo_trainer
@@ -15,27 +16,10 @@ from trl.trainer.utils import add_fused_lm_head
 
 from thce.modeling import base, logprobs, tokenizer
 from thce.modeling.trainer import PreferenceTrainer
-from thce.settings.modeling import BaseParams
 
 pytestmark = pytest.mark.unit
 
 OUTPUTS = ("log_probs", "entropy", "mean_logits", "is_top1")
-SHAPE = BaseParams(
-    source="scratch",
-    revision=None,
-    vocabulary=300,
-    code_tokens=False,
-    hidden=16,
-    layers=1,
-    heads=2,
-    intermediate=16,
-    context=64,
-    epochs=0.0,
-    batch_size=4,
-    learning_rate=0.01,
-    drop=0.1,
-    chop=0.1,
-)
 
 
 @pytest.fixture

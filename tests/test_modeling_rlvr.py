@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_settings import DPO
+from training_settings import DPO, SHAPE
 
 from thce.errors import UserError
 from thce.modeling import base, fit, rlvr, runtime, tokenizer
-from thce.settings.modeling import BaseParams
 
 pytestmark = pytest.mark.unit
 
@@ -27,25 +26,9 @@ SETTINGS = replace(
 @pytest.fixture(scope="module")
 def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runtime.start(1, 3)
-    shape = BaseParams(
-        source="scratch",
-        revision=None,
-        vocabulary=300,
-        code_tokens=False,
-        hidden=16,
-        layers=1,
-        heads=2,
-        intermediate=16,
-        context=64,
-        epochs=0.0,
-        batch_size=4,
-        learning_rate=0.01,
-        drop=0.1,
-        chop=0.1,
-    )
     folder = tmp_path_factory.mktemp("parent")
-    tok = tokenizer.train(["cough fever chest cold"] * 3, shape.vocabulary)
-    fit.save(base.scratch(shape, tok, 1), tok, folder, {"system": "Code."})
+    tok = tokenizer.train(["cough fever chest cold"] * 3, SHAPE.vocabulary)
+    fit.save(base.scratch(SHAPE, tok, 1), tok, folder, {"system": "Code."})
     return folder
 
 

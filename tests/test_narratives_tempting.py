@@ -105,7 +105,7 @@ def test_the_leak_checks_cover_the_new_sets(stuff: Material, rows: Rows) -> None
     assert contamination.check(rows, stuff.phrases).total == 0
     held = {"test": {words.key for words in stuff.phrases.test.values()}, "val": set[str]()}
     for name in ("test_unseen_multi", "test_distractors"):
-        assert name in prepare.TESTS
+        assert name in synthetic.TESTS
         row = rows[name][0]
         planted = {**rows, "train": [*rows["train"], row]}
         found = contamination.check(planted, stuff.phrases)

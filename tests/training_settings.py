@@ -1,8 +1,25 @@
-"""Preference tuning as small as the tests need it; each test replaces what it is about."""
+"""A model and preference tuning as small as the tests need them; each test replaces what it is about."""
 
 from __future__ import annotations
 
-from thce.settings.modeling import Stage3Params
+from thce.settings.modeling import BaseParams, Stage3Params
+
+SHAPE = BaseParams(
+    source="scratch",
+    revision=None,
+    vocabulary=300,
+    code_tokens=False,
+    hidden=16,
+    layers=1,
+    heads=2,
+    intermediate=16,
+    context=64,
+    epochs=0.0,
+    batch_size=4,
+    learning_rate=0.01,
+    drop=0.1,
+    chop=0.1,
+)
 
 DPO = Stage3Params(
     precision="fp32",

@@ -17,15 +17,6 @@ Row = Mapping[str, Any]
 Record = Mapping[str, Any]
 
 STAGES = ("stage1", "stage2", "stage3")
-TESTS = (
-    "test_known",
-    "test_unseen_phrase",
-    "test_contrast",
-    "test_no_code",
-    "test_multi",
-    "test_unseen_multi",
-    "test_distractors",
-)
 
 
 def divide(rows: Sequence[Row], sizes: Sequence[int], seed: int) -> list[list[Row]]:

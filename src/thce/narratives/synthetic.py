@@ -29,9 +29,7 @@ from thce.narratives.writer import NONE_REASONS, Rates, Writer
 from thce.seeds import derive
 from thce.settings.narratives import NarrativesParams
 
-FILES = (
-    "train",
-    "val",
+TESTS = (
     "test_known",
     "test_unseen_phrase",
     "test_contrast",
@@ -40,6 +38,7 @@ FILES = (
     "test_unseen_multi",
     "test_distractors",
 )
+FILES = ("train", "val", *TESTS)
 Row = dict[str, Any]
 
 _NONE_WEIGHTS = listed(
