@@ -5,7 +5,7 @@ from typing import Any
 
 import _bootstrap
 from thce import files, params
-from thce.coder import calibrate, further, fusion, lookup, prior
+from thce.coder import calibrate, further, fusion, lookup, near, prior
 from thce.coder.coder import Coder, Options
 from thce.codes.book import open as open_book
 from thce.modeling import runtime
@@ -51,6 +51,9 @@ def main() -> None:
     coder.prior.save(OUT)
     coder.prior = prior.Prior.load(OUT)  # what is fitted below is what will be loaded: vectors in half precision
     known = lookup.gather(calibrate.wordings_of(wordings, records))
+    coder.wordings = near.Wordings.of(known, coder.prior)
+    coder.wordings.save(OUT)
+    coder.wordings = near.Wordings.load(OUT, coder.prior)
 
     # 3 the validation rows: their right codes, and how far a known wording is to be trusted
     held = [row for stage in (2, 1) for row in files.read_jsonl(f"data/prepared/stage{stage}/val.jsonl")]
@@ -63,6 +66,7 @@ def main() -> None:
     coder.lookup = lookup.LookUp(known, lookup.measure(finds, truth))
     coder.lookup.save(OUT)
     crossed = calibrate.crossed_lookup(finds, truth, labels)
+    reads = coder.read(narratives, coder.codes())
     told = calibrate.names_of(finds, labels, coder.lookup.trust)
 
     # 4 fit the ways of answering
@@ -73,7 +77,7 @@ def main() -> None:
     }
     for mode in ("direct", "think") if settings.reason_first else ("direct",):
         first = mode == "think"
-        every = calibrate.sources_of(coder, narratives, finds, first)
+        every = calibrate.sources_of(coder, narratives, finds, reads, first)
         every[fusion.LOOKUP] = crossed
         sources = {name: every[name] for name in calibrate.source_names(first, settings.fusion)}
         fitted = calibrate.fit_mode(sources, gold, settings.target_precision, told)
@@ -86,11 +90,12 @@ def main() -> None:
         made = further.twins(val, known, derive(seed, "twins"))
         made_texts = [text for text, _ in made]
         made_finds = [coder.lookup.find(text, book) for text in made_texts]
-        cases = further.cases(coder, every, narratives, finds, gold, fitted.fusion, twinned=bool(made))
+        cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned=bool(made))
         if made:
-            others = calibrate.sources_of(coder, made_texts, made_finds, first)
+            made_reads = coder.read(made_texts, coder.codes())
+            others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)
             made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
-            cases += further.cases(coder, others, made_texts, made_finds, made_gold, fitted.fusion, twinned=True)
+            cases += further.cases(coder, others, made_texts, made_finds, made_reads, made_gold, fitted.fusion, twinned=True)
         several, metrics[mode]["several"] = further.fit(cases, labels, settings.max_codes)
         if several:
             result[mode]["several"] = asdict(several)

@@ -14,7 +14,7 @@ from codes_tables import book
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from thce.answers import format_answer, format_completion, parse
-from thce.coder import calibrate, fusion, lookup, prior
+from thce.coder import calibrate, fusion, lookup, near, prior
 from thce.coder.coder import Coder, Options
 from thce.files import write_json
 from thce.modeling import chat, tokenizer
@@ -81,12 +81,15 @@ def _calibrate(folder: Path) -> None:
     narratives = [row[1]["content"] for row, _ in cases]
     truth = [[(code.code_type, code.code) for code in read.codes] for _, read in cases]
     wordings = lookup.gather((phrase, code[:2]) for phrase, code in known)
+    coder.wordings = near.Wordings.of(wordings, coder.prior)
+    coder.wordings.save(folder)
+    reads = coder.read(narratives, coder.codes())
     finds = [lookup.LookUp(wordings, {}).find(text, book()) for text in narratives]
     coder.lookup = lookup.LookUp(wordings, lookup.measure(finds, truth))
     coder.lookup.save(folder)
     result: dict[str, Any] = {"params": asdict(coder.options) | {"reason_first": False}}
     for mode in fusion.MODES:
-        sources = calibrate.sources_of(coder, narratives, finds, mode == "think")
+        sources = calibrate.sources_of(coder, narratives, finds, reads, mode == "think")
         result[mode] = asdict(calibrate.fit_mode(sources, gold, 0.9).fusion)
     write_json(folder / fusion.SETTINGS, result)
 

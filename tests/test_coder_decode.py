@@ -111,8 +111,6 @@ def test_a_taught_model_answers_as_it_was_taught() -> None:
     assert sum(answer.text == text for answer, text in zip(found, wanted, strict=True)) >= 0.9 * len(wanted)
     assert max(len(answer.lines) for answer in found) == 2
     assert sum(answer.closed for answer in found) >= 0.9 * len(wanted)
-    for answer in found:
-        assert answer.new_tokens == len(decoder(True).encode(answer.text)) + 1
 
 
 @pytest.mark.parametrize("trained", [True, False])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from thce.coder.decide import Decision, extend
 from thce.coder.further import Case, fit, twins
 from thce.coder.lookup import DENIED, PHRASE, Find
-from thce.coder.several import Piece, Several, akin, candidates, cuts, pieces
+from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, pieces
 from thce.coder.trie import NO_CODE
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5)
 FLAT = np.full(len(LABELS), -np.log(len(LABELS)))
 
 
-def read(texts: Sequence[str]) -> np.ndarray:
+def read(texts: list[str]) -> np.ndarray:
     """A reader that knows one word for each label, and hears "no code" in everything else."""
     rows = np.full((len(texts), len(LABELS)), 0.02)
     for row, text in enumerate(texts):
@@ -30,13 +30,20 @@ def read(texts: Sequence[str]) -> np.ndarray:
     return np.log(rows / rows.sum(axis=1, keepdims=True))
 
 
+def parts(text: str, reader: Callable[[list[str]], np.ndarray] = read) -> list[Piece]:
+    joined = joins(text)
+    spans = [span for own in joined for span in own.values()]
+    scores = reader([text[start:end] for start, end in spans])
+    return pieces(text, joined, dict(zip(spans, scores, strict=True)))
+
+
 def told(text: str) -> list[str]:
-    return [text[piece.start : piece.end].strip(" .;,") for piece in pieces(text, read)]
+    return [text[piece.start : piece.end].strip(" .;,") for piece in parts(text)]
 
 
 def added(text: str, first: int, finds: Sequence[Find] = (), most: int = 5, several: Several = ALWAYS) -> Decision:
     decision = Decision([first], [0.9], 0.9, FLAT)
-    return extend(decision, text, pieces(text, read), finds, FLAT, LABELS, several, most)
+    return extend(decision, text, parts(text), finds, FLAT, LABELS, several, most)
 
 
 def test_sentences_are_cut_at_marks_and_at_and() -> None:
@@ -50,13 +57,13 @@ def test_sentences_are_cut_at_marks_and_at_and() -> None:
 def test_cuts_that_are_read_better_together_stay_together() -> None:
     assert told("red eye, carotid duplex") == ["red eye", "carotid duplex"]
 
-    def whole(texts: Sequence[str]) -> np.ndarray:
+    def whole(texts: list[str]) -> np.ndarray:
         sure = np.array([0.99 if "," in text.rstrip(",") else 0.4 for text in texts])
         rows = np.repeat(((1 - sure) / (len(LABELS) - 1))[:, None], len(LABELS), axis=1)
         rows[:, 0] = sure
         return np.log(rows)
 
-    assert [(piece.start, piece.end) for piece in pieces("red eye, worse at night", whole)] == [(0, 23)]
+    assert [(piece.start, piece.end) for piece in parts("red eye, worse at night", whole)] == [(0, 23)]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +115,11 @@ def test_no_more_codes_than_asked_for_and_none_below_the_least_probability() -> 
 
 def test_no_code_stays_no_code() -> None:
     decision = Decision([], [], 0.8, FLAT)
-    assert extend(decision, "Hernia.", pieces("Hernia.", read), [], FLAT, LABELS, ALWAYS, 5) is decision
+    assert extend(decision, "Hernia.", parts("Hernia."), [], FLAT, LABELS, ALWAYS, 5) is decision
 
 
 def test_a_text_without_words_has_no_pieces() -> None:
-    assert pieces("", read) == [] and pieces(" .;!", read) == []
+    assert parts("") == [] and parts(" .;!") == []
 
 
 def test_siblings_are_akin_and_strangers_are_not() -> None:
@@ -159,7 +166,7 @@ def _cases(copies: int, second_is_right: bool) -> list[Case]:
     found = []
     for text, gold in [("Red eye; carotid duplex of the neck.", [0, 4] if second_is_right else [0]), ("Red eye; hernia.", [0])]:
         decision = Decision([0], [0.9], 0.9, FLAT)
-        found += [Case(text, decision, pieces(text, read), [], FLAT, gold, 1.0)] * copies
+        found += [Case(text, decision, parts(text), [], FLAT, gold, 1.0)] * copies
     return found
 
 

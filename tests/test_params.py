@@ -89,6 +89,18 @@ def test_wrong_values_are_named(tmp_path: Path, key: str, value: str, fault: str
     assert any(key in text and fault in text for text in faults), faults
 
 
+@pytest.mark.parametrize(
+    ("old", "fault"),
+    [
+        ("    - own\n", "stage3.origins: must be one of own, mended, built, not `mine`"),
+        ("    - known\n", "evaluate.test_sets: must be one of known, unseen_phrase"),
+    ],
+)
+def test_an_unknown_name_in_a_list_is_named(tmp_path: Path, old: str, fault: str) -> None:
+    faults = profiles.check(write(tmp_path, old, "    - mine\n"))
+    assert len(faults) == 1 and fault in faults[0]
+
+
 def test_a_missing_key_section_and_seed_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, line(tmp_path, "stage1.epochs"), "")
     assert any("stage1.epochs: missing" in fault for fault in profiles.check(path))

@@ -138,8 +138,9 @@ def _scalar(hint: Any, item: Any, where: str, faults: list[str]) -> Any:
 
 def _range(field: dataclasses.Field[Any], item: Any, where: str, faults: list[str]) -> None:
     choices = field.metadata.get("choices")
-    if choices and item not in choices:
-        faults.append(f"{where}: must be one of {', '.join(choices)}, not `{item}`")
+    for value in item if isinstance(item, tuple) else (item,):
+        if choices and value not in choices:
+            faults.append(f"{where}: must be one of {', '.join(choices)}, not `{value}`")
     low, high = field.metadata.get("range", (None, None))
     if isinstance(item, int | float) and not isinstance(item, bool):
         if low is not None and item < low:

@@ -19,7 +19,9 @@ from thce.coder.coder import Coder
 from thce.coder.deciding import DECIDING
 from thce.coder.fusion import CLAUSES, DIRECT, EMPTY, LOOKUP, MODEL, NAMED, PRIOR, UNNAMED, Curve, Fusion, combine, ground
 from thce.coder.lookup import Find, Finds, LookUp, measure, named
+from thce.coder.near import NEARNESS
 from thce.coder.prior import Pair
+from thce.coder.reading import Read
 from thce.coder.trie import NO_CODE
 
 FOLDS = 5
@@ -83,16 +85,19 @@ def wordings_of(texts: Iterable[Record], records: Iterable[Record]) -> list[tupl
     return found
 
 
-def sources_of(coder: Coder, narratives: Sequence[str], finds: Sequence[Sequence[Find]], first: bool) -> dict[str, Floats]:
-    """Log-probabilities [narratives, labels] of every source of one way of answering, and the scores of the deciding
-    words; with `first` the model reasons before it answers.
+def sources_of(
+    coder: Coder, narratives: Sequence[str], finds: Sequence[Sequence[Find]], reads: Sequence[Read], first: bool
+) -> dict[str, Floats]:
+    """Log-probabilities or scores [narratives, labels] of every source of one way of answering; with `first` the model
+    reasons before it answers.
     """
     codes = coder.codes()
-    every = Fusion({DIRECT: 1.0 if first else 0.0, PRIOR: 1.0, CLAUSES: 1.0, LOOKUP: 1.0}, 0.0, (), 0.0)
+    names = (PRIOR, CLAUSES, LOOKUP, *NEARNESS, *((DIRECT,) if first else ()))
     model = np.stack([answer.lines[0].scores for answer in coder.answers(narratives, codes, first)])
     words = [own.deciding(codes.labels) for own in finds if isinstance(own, Finds)]
     decided = {name: np.stack([one[name] for one in words]) for name in DECIDING} if len(words) == len(finds) else {}
-    return {MODEL: model, **coder.sources(narratives, finds, codes, every), **decided}
+    others = coder.sources(narratives, finds, reads, codes, Fusion(dict.fromkeys(names, 1.0), 0.0, (), 0.0))
+    return {MODEL: model, **others, **decided}
 
 
 def crossed_lookup(finds: Sequence[Sequence[Find]], truth: Sequence[Sequence[Pair]], labels: Sequence[Pair]) -> Floats:
@@ -172,7 +177,7 @@ def fit_mode(
     threshold = _threshold(sure, right, stands, target_precision)
     weights, bias = fit_weights(sources, truth)
     kept = sure >= threshold
-    spread = {name: values for name, values in sorted(sources.items()) if name not in DECIDING}  # distributions
+    spread = {name: values for name, values in sorted(sources.items()) if name not in (*DECIDING, *NEARNESS)}  # distributions
     metrics = {
         "rows": len(truth),
         "weights": weights,
@@ -298,5 +303,5 @@ def source_names(first: bool, fusion: bool) -> tuple[str, ...]:
     """Which sources a way of answering has: without `fusion` the model alone."""
     if not fusion:
         return (MODEL,)
-    every = (*DECIDING, CLAUSES, LOOKUP, MODEL, PRIOR)
+    every = (*DECIDING, *NEARNESS, CLAUSES, LOOKUP, MODEL, PRIOR)
     return (*every, DIRECT) if first else every

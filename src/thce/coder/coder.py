@@ -17,16 +17,17 @@ from thce.coder import fusion
 from thce.coder.bullets import script_for
 from thce.coder.decide import Decision, decide, extend
 from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
-from thce.coder.evidence import CLAUSE, WORDING, Evidence, leave_one_out, quoted
+from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
 from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
 from thce.coder.lookup import DENIED, Find, LookUp
+from thce.coder.near import NEARNESS, Wordings
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.prior import Pair, Prior
+from thce.coder.reading import Read, Reader
 from thce.coder.script import Script, explain
-from thce.coder.several import Piece, Several
+from thce.coder.several import Several
 from thce.coder.several import load as load_several
-from thce.coder.several import pieces as read_pieces
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
@@ -68,17 +69,20 @@ class Coder:
         lookup: LookUp | None = None,
         scope: Sequence[Entry] | None = None,
         several: Mapping[str, Several] | None = None,
+        wordings: Wordings | None = None,
     ) -> None:
         self.decoder = decoder
         self.book = book
         self.options = options
         self.prior = prior
+        self.wordings = wordings
         self.lookup = lookup
         self.several = dict(several or {})
         self.fusions = fusions
         self.scope = tuple(book.scope if scope is None else scope)
         self.systems = {True: systems[0], False: systems[1]}
         self._prefixes = {think: self._prefix(system) for think, system in self.systems.items()}
+        self._empty = {think: len(self.prompt("", think)) for think in self.systems}  # tokens of a prompt that says nothing
         self._sets: dict[tuple[str | None, date | None], CodeSet] = {}
 
     @classmethod
@@ -101,14 +105,15 @@ class Coder:
         """
         model_folder = Path(model_folder)
         fusions: dict[str, Fusion] = dict.fromkeys(fusion.MODES, fusion.ALONE)
-        prior = lookup = None
+        prior = wordings = lookup = None
         severals: dict[str, Several] = {}
         if coder_folder is not None:
             stored = fusion.load(coder_folder)
             options = options or Options(**stored["params"])
             fusions = {mode: stored[mode] for mode in fusion.MODES if mode in stored}
-            if any(part.weights.get(name) for part in fusions.values() for name in (PRIOR, CLAUSES)):
+            if any(part.weights.get(name) for part in fusions.values() for name in (PRIOR, CLAUSES, *NEARNESS)):
                 prior = Prior.load(coder_folder)
+                wordings = Wordings.load(coder_folder, prior)
             if any(part.weights.get(LOOKUP) for part in fusions.values()):
                 lookup = LookUp.load(coder_folder)
             if prior is not None:
@@ -118,7 +123,7 @@ class Coder:
         if coder_folder is None:
             options = replace(options, reason_first=True)
         decoder = Decoder.load(model_folder, options.batch_size, device, dtype)
-        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope, severals)
+        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope, severals, wordings)
 
     def code(
         self,
@@ -144,7 +149,8 @@ class Coder:
         mode = self.fusions[way]
         answers = self.answers(texts, codes, first)
         finds = [self.lookup.find(text, self.book) if self.lookup else [] for text in texts]
-        others = self.sources(texts, finds, codes, mode)
+        reads = self.read(texts, codes)
+        others = self.sources(texts, finds, reads, codes, mode)
         trust = self.lookup.trust if self.lookup else {}
         decisions = [
             decide(
@@ -160,8 +166,17 @@ class Coder:
         ]
         if way in self.several:
             decisions = [
-                self._extended(decision, text, own, answer.lines[0].scores, codes, self.several[way])
-                for decision, text, own, answer in zip(decisions, texts, finds, answers, strict=True)
+                extend(
+                    decision,
+                    text,
+                    read.pieces,
+                    own,
+                    answer.lines[0].scores,
+                    codes.labels,
+                    self.several[way],
+                    self.options.max_codes,
+                )
+                for decision, text, read, own, answer in zip(decisions, texts, reads, finds, answers, strict=True)
             ]
         reasons: Sequence[tuple[str | None, bool]] = [(answer.reasoning, True) for answer in answers]
         if think and not first:
@@ -186,21 +201,24 @@ class Coder:
             narratives=[neutralise(text) for text in texts],
         )
 
-    def clause_scores(self, text: str, codes: CodeSet) -> Floats:
-        """Log-probabilities over a code set from the prior's readings of single clauses: for a code the clause that speaks
-        for it most, for "no code" the one that speaks for it least.
-        """
-        every = self.prior_scores([match[0] for match in CLAUSE.finditer(text) if match[0].strip()] or [text], codes)
-        best = np.append(every[:, :-1].max(axis=0), every[:, -1].min())
-        return fusion.combine({CLAUSES: best}, {CLAUSES: 1.0}, 0.0)
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads a text with the lexical prior. Only for a coder that has one."""
+        assert self.prior is not None
+        return Reader(self.prior, self.wordings)
 
-    def sources(self, texts: Sequence[str], finds: Sequence[Sequence[Find]], codes: CodeSet, mode: Fusion) -> dict[str, Floats]:
-        """Log-probabilities [texts, codes] of every source of a mode but the answer itself."""
+    def read(self, texts: Sequence[str], codes: CodeSet) -> list[Read]:
+        """What the lexical prior reads in each text; nothing at all without one."""
+        return [self.reader.read(text, codes) if self.prior is not None else Read({}, []) for text in texts]
+
+    def sources(
+        self, texts: Sequence[str], finds: Sequence[Sequence[Find]], reads: Sequence[Read], codes: CodeSet, mode: Fusion
+    ) -> dict[str, Floats]:
+        """Log-probabilities or scores [texts, codes] of every source of a mode but the answer itself."""
         sources: dict[str, Floats] = {}
-        if texts and self.prior is not None and mode.weights.get(PRIOR):
-            sources[PRIOR] = self.prior_scores(texts, codes)
-        if texts and self.prior is not None and mode.weights.get(CLAUSES):
-            sources[CLAUSES] = np.stack([self.clause_scores(text, codes) for text in texts])
+        for name in reads[0].sources if reads else ():
+            if mode.weights.get(name):
+                sources[name] = np.stack([own.sources[name] for own in reads])
         if texts and self.lookup is not None and mode.weights.get(LOOKUP):
             sources[LOOKUP] = np.stack([self.lookup.scores(own, codes.labels) for own in finds])
         if texts and mode.weights.get(DIRECT):
@@ -244,28 +262,6 @@ class Coder:
             ]
             self._sets[key] = CodeSet(chosen, self.decoder.tokenizer)
         return self._sets[key]
-
-    def prior_scores(self, texts: Sequence[str], codes: CodeSet) -> Floats:
-        """The prior's log-probabilities over a code set, "no code" last; a code the prior does not know gets its
-        smallest.
-        """
-        assert self.prior is not None
-        every = self.prior.log_probs(texts)
-        floor = every.min(axis=1)
-        columns = [every[:, self.prior.place[label]] if label in self.prior.place else floor for label in codes.labels]
-        return fusion.combine({PRIOR: np.stack(columns, axis=1)}, {PRIOR: 1.0}, 0.0)
-
-    def _extended(
-        self, decision: Decision, text: str, finds: Sequence[Find], model: Floats, codes: CodeSet, fitted: Several
-    ) -> Decision:
-        if not decision.numbers:
-            return decision
-        found = self.pieces(text, codes)
-        return extend(decision, text, found, finds, model, codes.labels, fitted, self.options.max_codes)
-
-    def pieces(self, text: str, codes: CodeSet) -> list[Piece]:
-        """The pieces of a text that may each speak for a code of their own, as the prior reads them."""
-        return read_pieces(text, lambda texts: self.prior_scores(texts, codes))
 
     def _reasons(
         self, texts: Sequence[str], decisions: Sequence[Decision], finds: Sequence[Sequence[Find]], codes: CodeSet
@@ -343,7 +339,7 @@ class Coder:
     def _windows(self, narrative: str, think: bool) -> list[tuple[int, int]]:
         room = self.decoder.model.context - ANSWER_ROOM - (self.options.max_reasoning if think else 0)
         modes = (think, False) if think else (False,)
-        if any(len(self.prompt("", mode)) >= room for mode in modes):
+        if any(self._empty[mode] >= room for mode in modes):
             raise UserError(
                 "coder",
                 f"the model's context of {self.decoder.model.context} tokens leaves no room for a narrative",

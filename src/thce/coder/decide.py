@@ -12,6 +12,7 @@ from thce.coder.deciding import DECIDING
 from thce.coder.decode import Line
 from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion, ground
 from thce.coder.lookup import DENIED, Find, Finds, named
+from thce.coder.near import NEARNESS
 from thce.coder.prior import Pair
 from thce.coder.several import Piece, Several, candidates, home
 
@@ -72,7 +73,7 @@ def decide(
 def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
     """The fused distribution at a later line: the codes that are written already stay ruled out."""
     parts = {MODEL: line.scores}
-    for name in (PRIOR, CLAUSES, LOOKUP, *DECIDING):
+    for name in (PRIOR, CLAUSES, LOOKUP, *NEARNESS, *DECIDING):
         if name in sources:
             parts[name] = np.where(np.isfinite(line.scores), sources[name], -np.inf)
     return mode.fuse(parts)

@@ -58,15 +58,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A constrained completion. `closed`: the reasoning came to its end by itself; `new_tokens` counts generated and
-    forced.
-    """
+    """A constrained completion. `closed`: the reasoning came to its end by itself."""
 
     text: str
     reasoning: str | None
     closed: bool
     lines: tuple[Line, ...]
-    new_tokens: int
 
 
 class Decoder:
@@ -188,7 +185,7 @@ class Decoder:
                 reasoning = traces.text[number] if traces is not None else None
                 text = body if reasoning is None else f"{THINK_OPEN}\n{reasoning}\n{THINK_CLOSE}\n{body}"
                 closed = traces is None or traces.closed[number]
-                answers[number] = Answer(text, reasoning, closed, tuple(lines[number]), len(self.encode(text)) + 1)
+                answers[number] = Answer(text, reasoning, closed, tuple(lines[number]))
         return [answers[number] for number in range(len(prompts))]
 
     def scores(

@@ -23,6 +23,7 @@ from thce.coder.decode import Line
 from thce.coder.fusion import MODEL, Fusion
 from thce.coder.lookup import Find
 from thce.coder.prior import Pair
+from thce.coder.reading import Read
 from thce.coder.several import MEASURES, Piece, Several, candidates
 from thce.narratives.phrasebook import key
 
@@ -85,6 +86,7 @@ def cases(
     sources: Mapping[str, Floats],
     texts: Sequence[str],
     finds: Sequence[Sequence[Find]],
+    reads: Sequence[Read],
     gold: Sequence[Sequence[int]],
     fusion: Fusion,
     twinned: bool,
@@ -103,7 +105,7 @@ def cases(
         parts = {name: values[row] for name, values in sources.items()}
         decision = decide([line], parts, own, codes.labels, fusion, trust, coder.options.max_codes)
         weight = 0.5 if twinned and len(gold[row]) > 1 else 1.0
-        found.append(Case(text, decision, coder.pieces(text, codes), own, scores, gold[row], weight))
+        found.append(Case(text, decision, reads[row].pieces, own, scores, gold[row], weight))
     return found
 
 

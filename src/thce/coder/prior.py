@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +29,14 @@ VOCABULARY = "prior.json"
 SHORTEST, LONGEST = 2, 5
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 Pair = tuple[str, str]
+Span = tuple[int, int]
 
 _KEPT = 100_000
 """Words whose n-grams are kept."""
+
+_NOTHING: Ints = np.zeros(0, np.int64)
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -44,19 +49,19 @@ def features(text: str) -> Counter[str]:
     """
     told = _told(text)
     found: Counter[str] = Counter()
-    for word, asserted in told:
+    for _, word, asserted in told:
         if asserted:
             found.update(_grams(word))
-    found.update(_word_names(told))
+    found.update(_names(told))
     return found
 
 
-def _told(text: str) -> list[tuple[str, bool]]:
-    """The words of a text, and whether it asserts them."""
+def _told(text: str) -> list[tuple[int, str, bool]]:
+    """The words of a text, where each starts, and whether the text asserts it."""
     heard = [False] * len(text)
     for start, end in asserted_spans(text):
         heard[start:end] = [True] * (end - start)
-    return [(match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
+    return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
 
 
 def _grams(word: str) -> list[str]:
@@ -66,18 +71,40 @@ def _grams(word: str) -> list[str]:
     ]
 
 
-def _word_names(told: Sequence[tuple[str, bool]]) -> list[str]:
-    marked = [word if asserted else f"!{word}" for word, asserted in told]
+def _names(told: Sequence[tuple[int, str, bool]]) -> list[str]:
+    """Of n words their own names, then those of the n - 1 pairs."""
+    marked = [word if asserted else f"!{word}" for _, word, asserted in told]
     return [*(f"={word}" for word in marked), *(f"={left} {right}" for left, right in pairwise(marked))]
 
 
 @dataclass(frozen=True, slots=True)
 class Bag:
-    """Texts as sparse rows: row i holds `index[start[i]:start[i + 1]]` with the weights beside it."""
+    """Sparse rows: row i holds `index[start[i]:start[i + 1]]` with the weights beside it."""
 
-    start: NDArray[np.int64]
-    index: NDArray[np.int64]
+    start: Ints
+    index: Ints
     weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the prior reads in spans of one text: `scores` [spans, labels], log-probabilities; `hidden` [spans, dim], the
+    spans in its own space; `weights` [spans, features], the n-grams that `features` [features] numbers."""
+
+    scores: NDArray[np.float64]
+    hidden: Floats
+    features: Ints
+    weights: Floats
+
+
+def product(left: Floats, right: Floats) -> Floats:
+    """The product of two matrices, on as many threads as torch has: numpy's would spin beside them, and would add up in
+    another order on another number of cores.
+    """
+    import torch
+
+    result: Floats = (torch.from_numpy(left) @ torch.from_numpy(right)).numpy()
+    return result
 
 
 class Prior:
@@ -102,52 +129,68 @@ class Prior:
         self.vectors = vectors
         self.output = output
         self.bias = bias
-        self._kept: dict[str, list[int]] = {}
+        self._kept: dict[str, Ints] = {}
 
     def bag(self, texts: Sequence[str]) -> Bag:
-        """TF-IDF rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
-        start, index, weight = [0], [], []
-        for text in texts:
-            told = _told(text)
-            words = [number for name in _word_names(told) if (number := self.number.get(name)) is not None]
-            numbers = [number for word, asserted in told if asserted for number in self._grams_of(word)]
-            parts = [np.unique(np.array(part, np.int64), return_counts=True) for part in (numbers, words)]
-            found = np.concatenate([part for part, _ in parts])
-            values = np.concatenate([self._scaled(part, count) for part, count in parts])
-            order = np.argsort(found)
-            index.append(found[order])
-            weight.append(values[order])
-            start.append(start[-1] + len(found))
+        """Whole texts as rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
+        rows = [self._rows(text, [(0, len(text))]) for text in texts]
+        sizes = np.array([len(row.index) for row in rows], np.int64)
         return Bag(
-            np.array(start),
-            np.concatenate(index) if index else np.zeros(0, np.int64),
-            np.concatenate(weight).astype(np.float32) if weight else np.zeros(0, np.float32),
+            np.append(0, sizes.cumsum()),
+            np.concatenate([row.index for row in rows]) if rows else np.zeros(0, np.int64),
+            np.concatenate([row.weight for row in rows]) if rows else np.zeros(0, np.float32),
         )
 
-    def _scaled(self, part: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = (1 + np.log(count)) * self.idf[part].astype(np.float64)
-        norm = float(values @ values)
-        return values * math.sqrt(0.5 / norm) if norm else values
+    def _rows(self, text: str, spans: Sequence[Span]) -> Bag:
+        """Spans of one text as rows. What is denied, and what its words are, is said by the whole text."""
+        told = _told(text)
+        places = [place for place, _, _ in told]
+        numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
+        words, pairs = numbers[: len(told)], numbers[len(told) :]
+        grams = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
+        parts: list[Ints] = []
+        groups: list[int] = []
+        for row, (start, end) in enumerate(spans):
+            first, last = bisect_left(places, start), bisect_left(places, end)
+            own = [*grams[first:last], words[first:last], pairs[first : max(first, last - 1)]]
+            parts += own
+            groups += [2 * row] * (len(own) - 2) + [2 * row + 1] * 2
+        keys = np.concatenate(parts) if parts else _NOTHING
+        known = keys >= 0
+        keys = (keys + np.repeat(np.array(groups, np.int64), [len(part) for part in parts]) * len(self.vocabulary))[known]
+        keys, count = np.unique(keys, return_counts=True)
+        group, index = np.divmod(keys, max(1, len(self.vocabulary)))
+        values = (1 + np.log(count)) * self.idf[index].astype(np.float64)
+        square = np.bincount(group, values * values, minlength=2 * len(spans))
+        values *= np.sqrt(0.5 / square[group])
+        start_of = np.searchsorted(group, 2 * np.arange(len(spans) + 1))
+        return Bag(start_of, index, values.astype(np.float32))
 
-    def _grams_of(self, word: str) -> list[int]:
+    def _grams_of(self, word: str) -> Ints:
         """Numbers of a word's character n-grams; notes repeat their words, so they are kept."""
         if word not in self._kept:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
-            self._kept[word] = [number for name in _grams(word) if (number := self.number.get(name)) is not None]
+            numbers = [number for name in _grams(word) if (number := self.number.get(name)) is not None]
+            self._kept[word] = np.array(numbers, np.int64)
         return self._kept[word]
+
+    def read(self, text: str, spans: Sequence[Span]) -> Reading:
+        """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
+        rows = self._rows(text, spans)
+        features, column = np.unique(rows.index, return_inverse=True)
+        weights = np.zeros((len(spans), len(features)), np.float32)
+        weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
+        hidden = product(weights, self.vectors[features].astype(np.float32))
+        scores = (product(hidden, self.output.T) + self.bias).astype(np.float64)
+        scores -= scores.max(axis=1, keepdims=True)
+        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return Reading(scores, hidden, features, weights)
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""
-        bag = self.bag(texts)
-        scores = np.zeros((len(texts), len(self.labels)))
-        for row in range(len(texts)):  # one by one: a product over all rows would round each by its neighbours
-            part = slice(bag.start[row], bag.start[row + 1])
-            hidden = bag.weight[part] @ self.vectors[bag.index[part]].astype(np.float32)
-            scores[row] = self.output @ hidden + self.bias
-        scores -= scores.max(axis=1, keepdims=True)
-        result: NDArray[np.float64] = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        return result
+        every = [self.read(text, [(0, len(text))]).scores for text in texts]
+        return np.concatenate(every) if every else np.zeros((0, len(self.labels)))
 
     def save(self, folder: Path | str) -> None:
         """Two files: the arrays (vectors in half precision) and the names of n-grams and labels."""

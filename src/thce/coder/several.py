@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,8 +25,7 @@ from thce.reasoning.words import asserted_spans, sentences
 
 Floats = NDArray[np.float64]
 Pair = tuple[str, str]
-Read = Callable[[Sequence[str]], Floats]
-"""Texts to log-probabilities [texts, labels], "no code" last."""
+Span = tuple[int, int]
 
 _CUT = re.compile(r"[,:](?=\s)|\s(?=and\s|\+\s|&\s|plus\s)|\s(?=[-#(]\s?\S)")
 _WORD = re.compile(r"[^\W_]")
@@ -50,7 +49,7 @@ class Piece:
     scores: Floats
 
 
-def cuts(text: str) -> list[list[tuple[int, int]]]:
+def cuts(text: str) -> list[list[Span]]:
     """For each sentence of a text the spans between its inner marks, those without a letter or figure left out."""
     found = []
     for start, end in sentences(text):
@@ -61,30 +60,32 @@ def cuts(text: str) -> list[list[tuple[int, int]]]:
     return found
 
 
-def pieces(text: str, read: Read) -> list[Piece]:
-    """The pieces of a text in its order, those it denies left out."""
-    parts = cuts(text)
-    groups = [
-        [(first, last) for first in range(len(spans)) for last in range(first, min(first + _LONGEST, len(spans)))]
-        for spans in parts
+def joins(text: str) -> list[dict[tuple[int, int], Span]]:
+    """For each sentence the spans that neighbouring cuts make, by the numbers of the first and the last of them."""
+    return [
+        {
+            (first, last): (spans[first][0], spans[last][1])
+            for first in range(len(spans))
+            for last in range(first, min(first + _LONGEST, len(spans)))
+        }
+        for spans in cuts(text)
     ]
-    texts = [text[spans[first][0] : spans[last][1]] for spans, own in zip(parts, groups, strict=True) for first, last in own]
-    if not texts:
-        return []
-    scores = read(texts)
+
+
+def pieces(text: str, joined: Sequence[Mapping[tuple[int, int], Span]], scores: Mapping[Span, Floats]) -> list[Piece]:
+    """The pieces of a text in its order, those it denies left out. `scores` are log-probabilities [labels], "no code" last,
+    of every span in `joined` (see `joins`)."""
     heard = [False] * len(text)
     for start, end in asserted_spans(text):
         heard[start:end] = [True] * (end - start)
     found: list[Piece] = []
-    at = 0
-    for spans, own in zip(parts, groups, strict=True):
-        rows = {group: scores[at + i] for i, group in enumerate(own)}
-        at += len(own)
-        for first, last in _joined(len(spans), {group: float(row.max()) for group, row in rows.items()}):
-            start, end = spans[first][0], spans[last][1]
+    for own in joined:
+        value = {group: float(scores[span].max()) for group, span in own.items()}
+        for group in _joined(1 + max(last for _, last in own), value):
+            start, end = own[group]
             word = _WORD.search(text, start, end)
             if word is not None and heard[word.start()]:
-                found.append(Piece(start, end, rows[first, last]))
+                found.append(Piece(start, end, scores[start, end]))
     return found
 
 

@@ -123,6 +123,7 @@ class CodeSet:
         encoded = tokenizer.encode_batch_fast([*spelled, NONE_ANSWER.partition(":")[0] + ":"], add_special_tokens=False)
         self.spelled: list[list[int]] = [encoding.ids for encoding in encoded]
         self.trie = build(self.spelled)
+        self._tokens: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.entries) + 1
@@ -136,10 +137,13 @@ class CodeSet:
 
     def tokens(self, number: int) -> list[int]:
         """The whole line's token ids, as in training; they begin with `spelled[number]`."""
+        if number in self._tokens:
+            return self._tokens[number]
         ids: list[int] = self.tokenizer.encode(self.line(number), add_special_tokens=False).ids
         spelled = self.spelled[number]
         if ids[: len(spelled)] != spelled:
             raise UserError(
                 "tokenizer", f"joins a code with its description in `{self.line(number)}`", "use another base model"
             )
+        self._tokens[number] = ids
         return ids

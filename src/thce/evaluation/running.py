@@ -62,7 +62,7 @@ def constrained(coder: Coder, items: Sequence[Item], system: str, mode: str, thi
 def retriever(coder: Coder, items: Sequence[Item], system: str) -> list[dict[str, Any]]:
     """The lexical prior by itself: its most probable code, or "no code". Always one answer."""
     codes = coder.codes()
-    scores = np.exp(coder.prior_scores([item.narrative for item in items], codes))
+    scores = np.exp(coder.reader.log_probs([item.narrative for item in items], codes))
     labels = [*((entry.code_type, entry.code) for entry in codes.entries), NO_CODE]
     rows: list[dict[str, Any]] = []
     for item, share in zip(items, scores, strict=True):

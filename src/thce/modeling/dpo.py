@@ -21,7 +21,6 @@ from thce.modeling import base, chat, checkpoints, fit, logprobs, options, runti
 from thce.modeling.trainer import PreferenceTrainer, diverged
 from thce.settings.modeling import Stage3Params
 
-ORIGINS = ("own", "mended", "built")
 LOGGED = {
     "loss": "loss",
     "rewards/margins": "margin",
@@ -38,11 +37,7 @@ def texts(rows: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def of_origin(rows: Iterable[dict[str, Any]], origins: Sequence[str]) -> list[dict[str, Any]]:
-    """The pairs of these origins (`thce.reasoning.pairs.Pair.origin`); a pair that names none stays. Raises `UserError` for an
-    origin there is not."""
-    unknown = sorted(set(origins) - set(ORIGINS))
-    if unknown:
-        raise UserError("params.yaml: stage3.origins", f"`{unknown[0]}` is no origin", f"use {', '.join(ORIGINS)}")
+    """The pairs of these origins (`thce.reasoning.pairs.Pair.origin`); a pair that names none stays."""
     return [row for row in rows if row.get("_metadata", {}).get("origin") in (None, *origins)]
 
 

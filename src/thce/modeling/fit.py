@@ -315,7 +315,7 @@ def thin(history: list[dict[str, Any]], names: dict[str, str], steps: int, norm_
 
 
 @torch.no_grad()
-def mean_loss(model: PreTrainedModel, rows: Sequence[Row], batch: int = 64) -> float:
+def mean_loss(model: PreTrainedModel, rows: Sequence[Row], batch: int = 16) -> float:
     """Mean negative log-likelihood in nats per supervised token."""
     model.eval()
     total = 0.0

@@ -27,17 +27,10 @@ from thce.narratives.tempting import Tempting, differential
 from thce.narratives.wording import Wording, listed, wording
 from thce.narratives.writer import NONE_REASONS, Rates, Writer
 from thce.seeds import derive
+from thce.settings.narratives import TESTS as SETS
 from thce.settings.narratives import NarrativesParams
 
-TESTS = (
-    "test_known",
-    "test_unseen_phrase",
-    "test_contrast",
-    "test_no_code",
-    "test_multi",
-    "test_unseen_multi",
-    "test_distractors",
-)
+TESTS = tuple(f"test_{name}" for name in SETS)
 FILES = ("train", "val", *TESTS)
 Row = dict[str, Any]
 

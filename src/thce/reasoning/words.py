@@ -330,15 +330,18 @@ def asserted(text: str) -> str:
     return "\n".join(text[start:end] for start, end in asserted_spans(text))
 
 
-def asserted_spans(text: str) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=256)  # one note is asked for several times in a row
+def asserted_spans(text: str) -> tuple[tuple[int, int], ...]:
     """(start, end) of what each sentence asserts, possibly nothing."""
+    found = []
     for start, end in sentences(text):
         for first, last in _clauses(text, start, end):
             clause = text[first:last]
             if any(cue.search(clause) for cue in AFTER.values()):
                 continue
             cuts = [match.start() for cue in (*BEFORE.values(), _QUERY) if (match := cue.search(clause))]
-            yield first, first + min(cuts, default=last - first)
+            found.append((first, first + min(cuts, default=last - first)))
+    return tuple(found)
 
 
 def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

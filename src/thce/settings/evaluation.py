@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from thce.settings.knob import knob
+from thce.settings.narratives import TESTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class EvaluateParams:
 
     section: ClassVar[str] = "evaluate"
 
-    test_sets: tuple[str, ...] = knob()
+    test_sets: tuple[str, ...] = knob(choices=TESTS)
     """Names of the files data/prepared/test_<name>.jsonl."""
     free_rows: int = knob(0)
     """Rows of each test set answered without constraints, per stage (validity, reasoning, stopping); the dearest pass."""

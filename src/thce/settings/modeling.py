@@ -124,7 +124,7 @@ class Stage3Params:
     """Losses of TRL's DPOTrainer that are added, e.g. `sigmoid` (DPO) and `sft` (likelihood of the chosen side)."""
     loss_weights: tuple[float, ...] = knob()
     """One weight per loss."""
-    origins: tuple[str, ...] = knob()
+    origins: tuple[str, ...] = knob(choices=("own", "mended", "built"))
     """Which pairs are trained on: `own` (both sides sampled), `mended` (built trace against a sample), `built` (against a
     built negative). `[own]` with `loss_type: [sft]` is fine-tuning on the model's own best samples."""
     max_grad_norm: float = knob(0)

@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from thce.settings.knob import knob
 
+TESTS = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
+"""The test sets; each has its number of narratives below."""
+
 
 @dataclass(frozen=True, slots=True)
 class NarrativesParams:

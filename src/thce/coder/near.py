@@ -1,0 +1,114 @@
+"""The nearest known wording of each code: how near it is in the prior's own space, and how much of that is mere spelling.
+
+The prior hears what n-grams have in common over all wordings of a code; a single wording that says the same thing may
+still be nearer. Nearness in the prior's space (`near`) speaks for a code. Shared n-grams (`spelled`) speak against one
+of equal nearness: what looks alike though the prior does not hear it as alike is mostly another code. Both are asked
+only for the codes that the prior finds most probable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thce.coder.prior import Ints, Pair, Prior, Reading, product
+from thce.errors import UserError
+
+FILE = "near.safetensors"
+NEAR, SPELLED = "near", "spelled"
+NEARNESS = (NEAR, SPELLED)
+"""The cosine of the nearest wording in the prior's space; minus the greatest cosine of the n-grams themselves."""
+
+CANDIDATES = 10
+"""Codes that are asked for."""
+
+Floats = NDArray[np.float64]
+
+
+class Wordings:
+    """Known wordings sorted by label: those of label i of the prior are `first[i]:first[i + 1]`. `hidden` [wordings, dim]
+    are unit vectors in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]` with weights beside them.
+    """
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]], features: int) -> None:
+        self.arrays = dict(arrays)
+        self.first: Ints = np.asarray(arrays["first"], np.int64)
+        self.hidden = np.asarray(arrays["hidden"])
+        self.start: Ints = np.asarray(arrays["start"], np.int64)
+        self.index = np.asarray(arrays["index"])
+        self.weight = np.asarray(arrays["weight"])
+        self.features = features
+
+    @classmethod
+    def of(cls, wordings: Mapping[str, Pair], prior: Prior) -> Wordings:
+        """The wordings (text -> code) whose codes the prior knows."""
+        ordered = sorted((prior.place[pair], text) for text, pair in wordings.items() if pair in prior.place)
+        texts = [text for _, text in ordered]
+        bag = prior.bag(texts)
+        hidden = np.zeros((len(texts), prior.vectors.shape[1]), np.float32)
+        for row, text in enumerate(texts):
+            hidden[row] = prior.read(text, [(0, len(text))]).hidden[0]
+        length = np.linalg.norm(hidden, axis=1, keepdims=True)
+        counts = np.bincount([label for label, _ in ordered], minlength=len(prior.labels))
+        arrays: dict[str, NDArray[Any]] = {
+            "first": np.append(0, counts.cumsum()).astype(np.int32),
+            "hidden": (hidden / np.where(length > 0, length, 1)).astype(np.float16),
+            "start": bag.start.astype(np.int32),
+            "index": bag.index.astype(np.int32),
+            "weight": bag.weight.astype(np.float16),
+        }
+        return cls(arrays, len(prior.vocabulary))
+
+    def scores(self, reading: Reading, spans: slice, places: Sequence[int]) -> dict[str, Floats]:
+        """For each of `NEARNESS` a score per label of the prior, the greatest over the `spans` of a reading.
+
+        `places` are the labels asked for. All others get the least that one of these has, "no code" (the last label) gets
+        0: these are no probabilities.
+        """
+        labels = len(self.first) - 1
+        asked = [place for place in places if self.first[place] < self.first[place + 1]]
+        if not asked:
+            return {name: np.zeros(labels) for name in NEARNESS}
+        sizes = self.first[np.array(asked) + 1] - self.first[asked]
+        rows = np.repeat(self.first[asked] - sizes.cumsum() + sizes, sizes) + np.arange(int(sizes.sum()))
+        heads = sizes.cumsum() - sizes
+        own = reading.hidden[spans]
+        length = np.linalg.norm(own, axis=1, keepdims=True)
+        every = product((own / np.where(length > 0, length, 1)).astype(np.float32), self.hidden[rows].astype(np.float32).T)
+        span = every.argmax(axis=0)  # of each wording the span that is nearest to it
+        counts = self.start[rows + 1] - self.start[rows]
+        at = np.repeat(self.start[rows] - counts.cumsum() + counts, counts) + np.arange(int(counts.sum()))
+        columns = np.full(self.features, -1, np.int32)
+        columns[reading.features] = np.arange(len(reading.features))
+        column = columns[self.index[at]]
+        shared = np.flatnonzero(column >= 0)
+        wording = np.repeat(np.arange(len(rows)), counts)[shared]
+        weight = reading.weights[spans][span[wording], column[shared]] * self.weight[at[shared]].astype(np.float32)
+        spelled = np.bincount(wording, weight, minlength=len(rows))
+        found = {}
+        for name, sign, values in ((NEAR, 1.0, every.max(axis=0)), (SPELLED, -1.0, spelled)):
+            best = sign * np.maximum.reduceat(values.astype(np.float64), heads)
+            found[name] = np.full(labels, best.min())
+            found[name][asked] = best
+            found[name][-1] = 0.0
+        return found
+
+    def save(self, folder: Path | str) -> None:
+        """Write `near.safetensors`."""
+        from safetensors.numpy import save_file
+
+        save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, Path(folder) / FILE)
+
+    @classmethod
+    def load(cls, folder: Path | str, prior: Prior) -> Wordings:
+        """What the stage `calibrate` has written; a missing file is a `UserError`."""
+        from safetensors.numpy import load_file
+
+        path = Path(folder) / FILE
+        if not path.is_file():
+            raise UserError(str(folder), "no known wordings here", "run `make repro` (or `dvc repro calibrate`) first")
+        return cls(load_file(path), len(prior.vocabulary))
