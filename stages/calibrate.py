@@ -62,7 +62,8 @@ def main() -> None:
     truth = [[pair for pair in calibrate.pairs_of(row) if pair in place] for row in val]
     gold = [[place[pair] for pair in pairs] or [len(labels) - 1] for pairs in truth]
     narratives = [calibrate.narrative_of(row) for row in val]
-    finds = [lookup.LookUp(known, {}).find(text, book) for text in narratives]
+    untrusted = lookup.LookUp(known, {})
+    finds = [untrusted.find(text, book) for text in narratives]
     coder.lookup = lookup.LookUp(known, lookup.measure(finds, truth))
     coder.lookup.save(OUT)
     crossed = calibrate.crossed_lookup(finds, truth, labels)

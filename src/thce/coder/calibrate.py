@@ -151,9 +151,12 @@ def fit_mode(
     rows = np.arange(len(truth))
     fold = rows % FOLDS
     fused = np.empty_like(sources[MODEL])
+    weights, bias = fit_weights(sources, truth)
     for part in range(FOLDS):
-        weights, bias = fit_weights({name: values[fold != part] for name, values in sources.items()}, truth[fold != part])
-        fused[fold == part] = combine({name: values[fold == part] for name, values in sources.items()}, weights, bias)
+        others = {name: values[fold != part] for name, values in sources.items()}
+        held = {name: values[fold == part] for name, values in sources.items()}
+        # the search begins at the weights of all rows, which is near; where it ends is up to the other folds alone
+        fused[fold == part] = combine(held, *fit_weights(others, truth[fold != part], (weights, bias)))
     winner = fused.argmax(axis=1)
     probability = np.exp(fused.max(axis=1))
     right = truth[rows, winner]
@@ -175,7 +178,6 @@ def fit_mode(
     grounds = _grounds(probability, right, stands) if kind == "grounds" else {}
     sure = read[kind]
     threshold = _threshold(sure, right, stands, target_precision)
-    weights, bias = fit_weights(sources, truth)
     kept = sure >= threshold
     spread = {name: values for name, values in sorted(sources.items()) if name not in (*DECIDING, *NEARNESS)}  # distributions
     metrics = {
@@ -230,9 +232,11 @@ def _answered(right: NDArray[np.bool_], kept: NDArray[np.bool_], own: NDArray[np
     }
 
 
-def fit_weights(sources: Mapping[str, Floats], truth: NDArray[np.bool_]) -> tuple[dict[str, float], float]:
+def fit_weights(
+    sources: Mapping[str, Floats], truth: NDArray[np.bool_], begin: tuple[Mapping[str, float], float] | None = None
+) -> tuple[dict[str, float], float]:
     """Weights (not negative) and the bias of "no code" that make the right labels of each row (`truth`, [rows, labels])
-    together most probable.
+    together most probable; the search begins at `begin`, or at equal weights.
     """
     from scipy.optimize import minimize
 
@@ -250,7 +254,8 @@ def fit_weights(sources: Mapping[str, Floats], truth: NDArray[np.bool_]) -> tupl
         value = -likelihood.sum() + 0.5 * RIDGE * len(truth) * float(pull @ pull)
         return float(value), slope + RIDGE * len(truth) * pull
 
-    start = np.append(np.full(len(names), 1.0 / len(names)), 0.0)
+    weights, bias = begin or (dict.fromkeys(names, 1.0 / len(names)), 0.0)
+    start = np.array([*(weights[name] for name in names), bias])
     bounds = [(0.0, 10.0)] * len(names) + [(-20.0, 20.0)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     return {name: round(float(weight), 4) for name, weight in zip(names, found[:-1], strict=True)}, round(float(found[-1]), 4)

@@ -46,12 +46,13 @@ class Wordings:
     @classmethod
     def of(cls, wordings: Mapping[str, Pair], prior: Prior) -> Wordings:
         """The wordings (text -> code) whose codes the prior knows."""
+        from scipy.sparse import csr_matrix
+
         ordered = sorted((prior.place[pair], text) for text, pair in wordings.items() if pair in prior.place)
         texts = [text for _, text in ordered]
         bag = prior.bag(texts)
-        hidden = np.zeros((len(texts), prior.vectors.shape[1]), np.float32)
-        for row, text in enumerate(texts):
-            hidden[row] = prior.read(text, [(0, len(text))]).hidden[0]
+        rows = csr_matrix((bag.weight, bag.index, bag.start), shape=(len(texts), len(prior.vocabulary)))
+        hidden = rows @ prior.vectors.astype(np.float32)
         length = np.linalg.norm(hidden, axis=1, keepdims=True)
         counts = np.bincount([label for label, _ in ordered], minlength=len(prior.labels))
         arrays: dict[str, NDArray[Any]] = {
