@@ -3,9 +3,9 @@
     THCE_REFERENCE=/folder/with/reference/files python benchmarks/index_phrases.py
 
 A TF-IDF + linear SVM is fitted on official titles, on these and the inclusion terms, and on both with the training
-narratives of `data/prepared`, and asked for the code of every index phrase whose code is in scope. The tiers say how
-much of a phrase's wording stands in the official title. Nothing of the index is trained on. The file is
-`dev/icd10cm_index_open.jsonl.gz`.
+narratives of `data/prepared`, and asked for the code of every index phrase whose code is in scope; last the whole system
+(`models/stage3`, `models/coder`), ICD-10-CM codes alone, its first code. The tiers say how much of a phrase's wording
+stands in the official title. Nothing of the index is trained on. The file is `dev/icd10cm_index_open.jsonl.gz`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -22,6 +23,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
 from thce import files
+from thce.coder.coder import Coder
 from thce.codes.book import open as open_book
 
 
@@ -56,17 +58,25 @@ def main() -> int:
             if len(codes) == 1 and codes[0]["code_type"] == "ICD10":
                 narratives.append(((row.get("messages") or row["prompt"])[1]["content"], codes[0]["code"]))
     print(f"{'fitted on':44}{'rows':>8}" + "".join(f"{tier:>16}" for tier in ("easy", "partial", "novel")))
+
+    def show(name: str, count: int, answers: Sequence[str]) -> None:
+        right: dict[str, list[bool]] = defaultdict(list)
+        for row, answer in zip(rows, answers, strict=True):
+            right[row["overlap_tier"]].append(answer == row["codes"][0])
+        shares = (f"{100 * sum(right[t]) / len(right[t]):9.1f} % ({len(right[t])})" for t in ("easy", "partial", "novel"))
+        print(f"{name:44}{count:8}" + "".join(f"{share:>16}" for share in shares), flush=True)
+
+    phrases = [row["phrase"] for row in rows]
     for name, material in (
         ("official titles", titles),
         ("official titles and inclusion terms", official),
         ("the same and the training narratives", official + narratives),
     ):
         model = fit([text for text, _ in material], [code for _, code in material])
-        right: dict[str, list[bool]] = defaultdict(list)
-        for row, found in zip(rows, model.predict([row["phrase"] for row in rows]), strict=True):
-            right[row["overlap_tier"]].append(found == row["codes"][0])
-        shares = (f"{100 * sum(right[t]) / len(right[t]):9.1f} % ({len(right[t])})" for t in ("easy", "partial", "novel"))
-        print(f"{name:44}{len(material):8}" + "".join(f"{share:>16}" for share in shares))
+        show(name, len(material), model.predict(phrases).tolist())
+    coder = Coder.load("models/stage3", book, "models/coder")
+    found = coder.code(phrases, think=False, code_type="ICD10")
+    show("the whole system", 0, [one.codes[0].code if one.codes else "" for one in found])
     return 0
 
 

@@ -122,7 +122,7 @@ def test_the_short_table_has_a_row_each_and_only_what_differs(swept: Path) -> No
     }
     header, *lines = thce(swept, "experiments", "--sort", "known").splitlines()
     assert header.split()[:4] == ["experiment", "state", "evaluate.bins", "evaluate.examples"] and "known" in header
-    assert len(lines) == 8 and len(header) < 128
+    assert len(lines) == 8 and len(header) <= 132  # a wide terminal
 
 
 @pipeline

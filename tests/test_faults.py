@@ -1,4 +1,4 @@
-"""What may happen to a run, and that `make recover` brings back the same bytes afterwards. Half an hour: `make faults`.
+"""What may happen to a run, and that `make recover` brings back the same bytes afterwards. A quarter of an hour: `make faults`.
 
 `make recover` is two commands, `thce doctor --mend` and `dvc repro`; `recover` below runs exactly those.
 """
