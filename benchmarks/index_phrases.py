@@ -25,6 +25,7 @@ from sklearn.svm import LinearSVC
 from thce import files
 from thce.coder.coder import Coder
 from thce.codes.book import open as open_book
+from thce.errors import UserError
 
 
 def fit(texts: list[str], codes: list[str]):  # type: ignore[no-untyped-def]
@@ -81,4 +82,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
