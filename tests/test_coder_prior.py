@@ -78,7 +78,17 @@ def test_a_missing_prior_says_how_to_make_it(tmp_path: Path) -> None:
         Prior.load(tmp_path)
 
 
-def test_training_material_is_wordings_evidence_and_narratives_of_at_most_one_code() -> None:
+@pytest.mark.parametrize("kept", [0, 5, 400])
+def test_a_cut_file_is_one_line_with_its_mend(tmp_path: Path, kept: int) -> None:
+    small().save(tmp_path)
+    path = tmp_path / "prior.safetensors"
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match="is damaged") as caught:
+        Prior.load(tmp_path)
+    assert caught.value.place == str(path) and "dvc checkout" in str(caught.value)
+
+
+def test_training_material_is_wordings_evidence_narratives_of_at_most_one_code_and_what_stands_beside() -> None:
     wordings = [
         {"text": "chest cold\nICD10: J20.9 (Acute bronchitis, unspecified)"},
         {"text": "J20 Acute bronchitis\nJ20-J22 Other acute lower respiratory infections"},
@@ -87,19 +97,24 @@ def test_training_material_is_wordings_evidence_and_narratives_of_at_most_one_co
 
     def record(text: str, codes: list[str], spans: list[str]) -> dict[str, object]:
         pairs = [{"code_type": "ICD10", "code": code} for code in codes]
-        about = {"codes": pairs, "evidence": [{**pair, "text": span} for pair, span in zip(pairs, spans, strict=True)]}
+        places = [{"text": span, "start": text.index(span), "end": text.index(span) + len(span)} for span in spans]
+        about = {"codes": pairs, "evidence": [pair | place for pair, place in zip(pairs, places, strict=True)]}
         return {"prompt": [{"content": "s"}, {"content": text}], "_metadata": about}
 
     records = [
-        record("Seen for HTN.", ["I10"], ["HTN"]),
-        record("Dx a cold. Dx HTN.", ["J20.9", "I10"], ["a cold", "HTN"]),
+        record("Seen at 8:15 for HTN. Back in 3 weeks.", ["I10"], ["HTN"]),
+        record("Dx a cold. Dx HTN. Back in 4 weeks.", ["J20.9", "I10"], ["a cold", "HTN"]),
         record("All well.", [], []),
     ]
     texts, targets = calibrate.material(wordings, records, LABELS)
     assert list(zip(texts, targets, strict=True)) == [
+        ("All well", 3),
         ("All well.", 3),
+        ("Back in 3 weeks", 3),
+        ("Dx", 3),
         ("HTN", 1),
-        ("Seen for HTN.", 1),
+        ("Seen at 8:15 for", 3),
+        ("Seen at 8:15 for HTN. Back in 3 weeks.", 1),
         ("a cold", 0),
         ("chest cold", 0),
     ]

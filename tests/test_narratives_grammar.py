@@ -74,9 +74,22 @@ def test_an_unknown_block_is_named(copy: Path, head: str, message: str) -> None:
 
 def test_a_block_too_small_to_divide_is_refused(copy: Path) -> None:
     path = copy / "claim.txt"
-    path.write_text(path.read_text() + "\ncourse\n  901  Stable.\n  902  Same.\n")
-    with pytest.raises(UserError, match="has 2 pieces"):
+    path.write_text(path.read_text() + "\ncourse\n  301  Stable.\n  302  Same.\n")
+    with pytest.raises(UserError, match="has 2 pieces below 500"):
         grammar.read(copy, 17)
+
+
+def test_pieces_for_training_alone_leave_the_other_sides_as_they_are(copy: Path) -> None:
+    before = grammar.read(copy, 17)
+    path = copy / "claim.txt"
+    path.write_text(
+        path.read_text() + "\ncourse\n  901  Stable.\n\nany injury\n  902  Seen for {x}.\n  903  Zoo visit, then {x}.\n"
+    )
+    after = grammar.read(copy, 17)
+    new = {piece.id for piece in after.pieces} - {piece.id for piece in before.pieces}
+    assert new == {"claim-901", "claim-902", "claim-903"}
+    assert [piece for piece in after.pieces if piece.id not in new] == list(before.pieces)
+    assert {piece.split for piece in after.pieces if piece.id in new} == {"train"}
 
 
 def test_a_missing_file_says_so(copy: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ from thce.errors import UserError
 
 DIGITS = 6
 """Decimal places kept in every number written to a JSON file."""
+
+
+@contextmanager
+def weights(path: Path | str) -> Iterator[None]:
+    """Around the reading of safetensors: a file that is cut or damaged is a `UserError`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise UserError(str(path), f"is damaged ({error})", "run `dvc checkout`, or `dvc repro`") from None
 
 
 def rounded(value: Any, digits: int = DIGITS) -> Any:

@@ -7,7 +7,8 @@ comes from cross-fitting: every row is scored with weights fitted on the other f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ from thce.coder.near import NEARNESS
 from thce.coder.prior import Pair
 from thce.coder.reading import Read
 from thce.coder.trie import NO_CODE
+from thce.narratives.phrasebook import key
+from thce.reasoning.words import sentences
 
 FOLDS = 5
 LEAST = 20
@@ -30,6 +33,8 @@ LEAST = 20
 
 RIDGE = 1e-3
 """Pull of the weights towards 1 and of the bias towards 0, per row: decides only where validation says nothing."""
+
+_FIGURE = re.compile(r"\d+")
 
 Floats = NDArray[np.float64]
 Record = Mapping[str, Any]
@@ -39,7 +44,8 @@ def material(wordings: Iterable[Record], records: Iterable[Record], labels: Sequ
     """Texts and their label numbers for the prior, sorted, each pair once.
 
     From the base model's texts every wording with its code (titles, inclusion terms, training phrases); from training
-    records the narratives with one code or none, and all evidence.
+    records the narratives with one code or none, all evidence, and, as "no code", what they say beside it, so that
+    padding speaks for nothing; of sentences that differ in figures alone one is enough.
     """
     number = {label: i for i, label in enumerate(labels)}
     found: set[tuple[str, int]] = set()
@@ -57,8 +63,24 @@ def material(wordings: Iterable[Record], records: Iterable[Record], labels: Sequ
             label = (item["code_type"], item["code"])
             if label in number:
                 found.add((item["text"], number[label]))
+    nothing: dict[str, str] = {}
+    for record in records:
+        for part in beside(narrative_of(record), record["_metadata"].get("evidence", ())):
+            nothing.setdefault(key(_FIGURE.sub("0", part)), part)
+    found.update((part, number[NO_CODE]) for part in nothing.values())
     ordered = sorted(found)
     return [text for text, _ in ordered], [label for _, label in ordered]
+
+
+def beside(text: str, evidence: Iterable[Record]) -> Iterator[str]:
+    """The sentences of a narrative with its evidence (`start`, `end`) cut out, part by part."""
+    spans = sorted((int(item["start"]), int(item["end"])) for item in evidence)
+    for start, end in sentences(text):
+        at = start
+        for left, right in (*((left, right) for left, right in spans if left < end and right > start), (end, end)):
+            if key(text[at:left]):
+                yield text[at:left].strip()
+            at = max(at, right)
 
 
 def narrative_of(record: Record) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thce.coder.prior import log_total
 from thce.errors import UserError
 from thce.files import read_json
 
@@ -80,9 +81,7 @@ def combine(sources: Mapping[str, Floats], weights: Mapping[str, float], none_bi
             total = total + weights[name] * sources[name]
     total = np.array(np.broadcast_to(total, next(iter(sources.values())).shape))
     total[..., -1] += none_bias
-    high = total.max(axis=-1, keepdims=True)
-    normalised: Floats = total - (high + np.log(np.exp(total - high).sum(axis=-1, keepdims=True)))
-    return normalised
+    return total - log_total(total)
 
 
 def load(folder: Path | str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from thce.errors import UserError
-from thce.files import read_json
+from thce.files import read_json, weights
 
 _LAYER = re.compile(
     r"model\.layers\.\d+\.(input_layernorm|post_attention_layernorm|self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)\.weight"
@@ -81,15 +81,16 @@ class Llama:
         if not files or not (folder / "config.json").is_file():
             raise UserError(str(folder), "no trained model here", "run `make repro` (or `dvc repro`) first")
         config = read_json(folder / "config.json")
-        weights: dict[str, Tensor] = {}
+        found: dict[str, Tensor] = {}
         for path in files:
-            weights.update(load_file(path))
+            with weights(path):
+                found.update(load_file(path))
         rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        strange = sorted(name for name in weights if name not in _OUTER and not _LAYER.fullmatch(name))
+        strange = sorted(name for name in found if name not in _OUTER and not _LAYER.fullmatch(name))
         if config.get("model_type") != "llama" or strange or rope.get("rope_type", "default") != "default":
             detail = strange[0] if strange else json.dumps({"model_type": config.get("model_type"), "rope": rope})
             raise UserError(str(folder), f"is not a plain Llama ({detail})", "train from `scratch` or from SmolLM2")
-        return cls(config, weights, device or torch.device("cpu"), dtype)
+        return cls(config, found, device or torch.device("cpu"), dtype)
 
     def cache(self, rows: int, slots: int) -> Tensor:
         """Room for keys and values: [layers, rows, 2 * kv_heads, slots, width], keys first."""

@@ -9,16 +9,18 @@ only for the codes that the prior finds most probable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thce.coder.prior import Ints, Pair, Prior, Reading, product
-from thce.errors import UserError
+from thce.coder.prior import Pair, Prior, Reading, product, read_arrays
 
 FILE = "near.safetensors"
+ARRAYS = ("first", "hidden", "start", "index", "weight")
+"""What the file holds."""
+
 NEAR, SPELLED = "near", "spelled"
 NEARNESS = (NEAR, SPELLED)
 """The cosine of the nearest wording in the prior's space; minus the greatest cosine of the n-grams themselves."""
@@ -29,19 +31,19 @@ CANDIDATES = 10
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
 class Wordings:
     """Known wordings sorted by label: those of label i of the prior are `first[i]:first[i + 1]`. `hidden` [wordings, dim]
-    are unit vectors in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]` with weights beside them.
+    are unit vectors in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]`, of `features` there are,
+    with weights beside them.
     """
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], features: int) -> None:
-        self.arrays = dict(arrays)
-        self.first: Ints = np.asarray(arrays["first"], np.int64)
-        self.hidden = np.asarray(arrays["hidden"])
-        self.start: Ints = np.asarray(arrays["start"], np.int64)
-        self.index = np.asarray(arrays["index"])
-        self.weight = np.asarray(arrays["weight"])
-        self.features = features
+    first: NDArray[np.int32]
+    hidden: NDArray[np.float16]
+    start: NDArray[np.int32]
+    index: NDArray[np.int32]
+    weight: NDArray[np.float16]
+    features: int
 
     @classmethod
     def of(cls, wordings: Mapping[str, Pair], prior: Prior) -> Wordings:
@@ -55,14 +57,14 @@ class Wordings:
         hidden = rows @ prior.vectors.astype(np.float32)
         length = np.linalg.norm(hidden, axis=1, keepdims=True)
         counts = np.bincount([label for label, _ in ordered], minlength=len(prior.labels))
-        arrays: dict[str, NDArray[Any]] = {
-            "first": np.append(0, counts.cumsum()).astype(np.int32),
-            "hidden": (hidden / np.where(length > 0, length, 1)).astype(np.float16),
-            "start": bag.start.astype(np.int32),
-            "index": bag.index.astype(np.int32),
-            "weight": bag.weight.astype(np.float16),
-        }
-        return cls(arrays, len(prior.vocabulary))
+        return cls(
+            first=np.append(0, counts.cumsum()).astype(np.int32),
+            hidden=(hidden / np.where(length > 0, length, 1)).astype(np.float16),
+            start=bag.start.astype(np.int32),
+            index=bag.index.astype(np.int32),
+            weight=bag.weight.astype(np.float16),
+            features=len(prior.vocabulary),
+        )
 
     def scores(self, reading: Reading, spans: slice, places: Sequence[int]) -> dict[str, Floats]:
         """For each of `NEARNESS` a score per label of the prior, the greatest over the `spans` of a reading.
@@ -102,14 +104,11 @@ class Wordings:
         """Write `near.safetensors`."""
         from safetensors.numpy import save_file
 
-        save_file({name: np.ascontiguousarray(array) for name, array in self.arrays.items()}, Path(folder) / FILE)
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
+        save_file(arrays, Path(folder) / FILE)
 
     @classmethod
     def load(cls, folder: Path | str, prior: Prior) -> Wordings:
-        """What the stage `calibrate` has written; a missing file is a `UserError`."""
-        from safetensors.numpy import load_file
-
-        path = Path(folder) / FILE
-        if not path.is_file():
-            raise UserError(str(folder), "no known wordings here", "run `make repro` (or `dvc repro calibrate`) first")
-        return cls(load_file(path), len(prior.vocabulary))
+        """What the stage `calibrate` has written; a missing or broken file is a `UserError`."""
+        arrays = read_arrays(Path(folder) / FILE, "known wordings")
+        return cls(**{name: arrays[name] for name in ARRAYS}, features=len(prior.vocabulary))

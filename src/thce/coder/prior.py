@@ -12,16 +12,17 @@ import math
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thce.errors import UserError
-from thce.files import read_json, write_json
+from thce.files import read_json, weights, write_json
 from thce.reasoning.words import asserted_spans
 
 WEIGHTS = "prior.safetensors"
@@ -107,6 +108,23 @@ def product(left: Floats, right: Floats) -> Floats:
     return result
 
 
+def log_total(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of the sum of exp(scores) over the last axis, which stays."""
+    high = scores.max(axis=-1, keepdims=True)
+    result: NDArray[np.float64] = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
+    return result
+
+
+def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
+    """The arrays of a file that the stage `calibrate` has written; a missing or broken one is a `UserError`."""
+    from safetensors.numpy import load_file
+
+    if not path.is_file():
+        raise UserError(str(path.parent), f"no {what} here", "run `make repro` (or `dvc repro calibrate`) first")
+    with weights(path):
+        return load_file(path)
+
+
 class Prior:
     """`labels` are (code type, code), the last one `NO_CODE`; `vectors` [n-grams, dim], `output` [labels, dim], `bias`
     [labels].
@@ -183,9 +201,7 @@ class Prior:
         weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
         hidden = product(weights, self.vectors[features].astype(np.float32))
         scores = (product(hidden, self.output.T) + self.bias).astype(np.float64)
-        scores -= scores.max(axis=1, keepdims=True)
-        scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        return Reading(scores, hidden, features, weights)
+        return Reading(scores - log_total(scores), hidden, features, weights)
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""
@@ -204,13 +220,9 @@ class Prior:
 
     @classmethod
     def load(cls, folder: Path | str) -> Prior:
-        """The prior that the stage `calibrate` has written; a missing one is a `UserError`."""
-        from safetensors.numpy import load_file
-
+        """The prior that the stage `calibrate` has written; a missing or broken one is a `UserError`."""
         folder = Path(folder)
-        if not (folder / WEIGHTS).is_file():
-            raise UserError(str(folder), "no lexical prior here", "run `make repro` (or `dvc repro calibrate`) first")
-        arrays: Mapping[str, Floats] = load_file(folder / WEIGHTS)
+        arrays = read_arrays(folder / WEIGHTS, "lexical prior")
         names = read_json(folder / VOCABULARY)
         labels = [(str(code_type), str(code)) for code_type, code in names["labels"]]
         return cls(labels, names["features"], arrays["idf"], arrays["vectors"], arrays["output"], arrays["bias"])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thce.coder.evidence import CLAUSE
 from thce.coder.fusion import CLAUSES, PRIOR
 from thce.coder.near import CANDIDATES, NEARNESS, Wordings
-from thce.coder.prior import Ints, Prior
+from thce.coder.prior import Ints, Prior, log_total
 from thce.coder.several import Piece, joins, pieces
 from thce.coder.trie import CodeSet
 
@@ -54,7 +54,7 @@ class Reader:
         scores = self._over(reading.scores, codes)
         parts = slice(1, 1 + len(clauses))
         best = np.append(scores[parts, :-1].max(axis=0), scores[parts, -1].min())
-        sources = {PRIOR: scores[0], CLAUSES: best - _total(best)}
+        sources = {PRIOR: scores[0], CLAUSES: best - log_total(best)}
         if self.wordings is not None:
             columns = self._places(codes)
             likely = np.argsort(-(sources[PRIOR] + sources[CLAUSES])[:-1], kind="stable")[:CANDIDATES]
@@ -76,12 +76,5 @@ class Reader:
         if len(columns) == scores.shape[1] and (columns == np.arange(len(columns))).all():
             return scores
         found = np.where(columns >= 0, scores[:, columns], scores.min(axis=1, keepdims=True))
-        result: Floats = found - _total(found)
+        result: Floats = found - log_total(found)
         return result
-
-
-def _total(scores: Floats) -> Floats:
-    """The logarithm of the sum of probabilities over the last axis, which stays."""
-    high = scores.max(axis=-1, keepdims=True)
-    result: Floats = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
-    return result

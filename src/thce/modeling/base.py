@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from thce.errors import UserError
+from thce.files import weights
 from thce.modeling import tokenizer as tokenizers
 from thce.modeling.headstart import ROPE_THETA
 from thce.settings.modeling import BaseParams
@@ -91,7 +92,8 @@ def load(folder: Path | str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     # without a GPU the fused kernel's backward pass is slower than plain attention at the lengths of a note
     attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, attn_implementation=attention
-    )
+    with weights(folder):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, attn_implementation=attention
+        )
     return model, tokenizer

@@ -9,7 +9,8 @@ A block starts at the margin; the indented lines below give one piece each, afte
 slots (`wording.SLOTS`) they are written for; `noun` frames take only phrases that read after "Patient has"
 or "Please order". Every other block is a
 role of its own (`negated`, `vitals`, `after` ...). A piece is a template family: all of its narratives are on one
-side of the split. `out_of_scope.txt` and `administrative.txt` hold material for narratives without a code,
+side of the split; pieces numbered from `TRAINING_ONLY` on are for training, so that adding such leaves the tests as
+they are. `out_of_scope.txt` and `administrative.txt` hold material for narratives without a code,
 `multi.txt` for several, `distractors.txt` sentences of the tests alone, for notes of any kind.
 """
 
@@ -34,6 +35,9 @@ DISTRACTORS = ("negated", "family", "ruled_out", "suspected", "carried", "not_do
 
 TEST_ONLY = "distractors"
 """The file whose pieces are all on the side of the tests."""
+
+TRAINING_ONLY = 500
+"""From this number on a piece is never held out."""
 
 ROLES = ("before", "after", "vitals", "onset", "course", "lead", *DISTRACTORS)
 _SPECIAL = {
@@ -126,12 +130,16 @@ def read(folder: Path | str, seed: int) -> Grammar:
     for kind in (*KINDS, *_SPECIAL):
         for head, lines in _blocks(folder / f"{kind}.txt", kind):
             place, words = head
-            if len(lines) < 3 and kind != TEST_ONLY:
-                raise UserError(place, f"block `{' '.join(words)}` has {len(lines)} pieces", "at least 3, one for each split")
-            names = [name for name, _ in lines]
-            sides = dict.fromkeys(names, "test") if kind == TEST_ONLY else split_families(seed, names)
+            divided = [name for name, _ in lines if int(name.rpartition("-")[2]) < TRAINING_ONLY]
+            if len(divided) in (1, 2) and kind != TEST_ONLY:
+                raise UserError(
+                    place,
+                    f"block `{' '.join(words)}` has {len(divided)} pieces below {TRAINING_ONLY}",
+                    "at least 3, one for each split",
+                )
+            sides = dict.fromkeys(divided, "test") if kind == TEST_ONLY else split_families(seed, divided)
             for name, text in lines:
-                piece = _piece(name, kind, words[0], text, sides[name])
+                piece = _piece(name, kind, words[0], text, sides.get(name, "train"))
                 pieces.append(piece)
                 if words[0] in ("any", "noun"):
                     for slot in words[1:]:
@@ -202,6 +210,12 @@ def _check_fields(place: str, role: str, text: str) -> None:
     for name, wanted in needed.items():
         if count[name] != int(wanted):
             raise UserError(place, f"`{{{name}}}` stands {count[name]} times, {int(wanted)} expected in a `{role}` piece")
+
+    if role == "mixed" and [name.removeprefix("numbered_") for name in fields if name in ("dx", "numbered_dx", "px")] != [
+        "dx",
+        "px",
+    ]:
+        raise UserError(place, f"`{text}`", "name the diagnoses once and after them the services once, as on a claim")
 
 
 def _piece(name: str, kind: str, role: str, text: str, split: str) -> Piece:

@@ -39,6 +39,10 @@ _NONE_WEIGHTS = listed(
     "family_history family_history "
     "administrative administrative out_of_scope out_of_scope out_of_scope out_of_scope out_of_scope out_of_scope"
 )
+_TEMPTED = 0.2
+"""Share of one-code validation notes that stand beside things that must not be coded, as a whole test set does: a confidence
+fitted without such notes is too sure of them."""
+
 _ATTEMPTS = 20
 _FAILURES = 500
 
@@ -145,10 +149,12 @@ def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, lis
     for name, total in (("val", params.val), ("train", params.train)):
         multi, none = round(total * params.multi_share), round(total * params.no_code_share)
         single = total - multi - none
-        unseen = single // 2 if name == "val" else 0
         writer, new = by_split[name], fresh[name]
+        tempted = round(single * _TEMPTED) if name == "val" else 0
+        unseen = single // 2 - tempted // 2 if name == "val" else 0
         own = [
-            *_singles(writer, rng(f"{name} known"), known, single - unseen, new),
+            *_tempted(writer, rng(f"{name} distractors"), stuff, vals, tempted, new),
+            *_singles(writer, rng(f"{name} known"), known, single - tempted - unseen, new),
             *_singles(writer, rng(f"{name} unseen"), vals, unseen, new),
             *_multis(writer, rng(f"{name} multi"), known, multi, new),
             *_nones(writer, rng(f"{name} none"), none, _NONE_WEIGHTS, new),
@@ -157,7 +163,7 @@ def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, lis
         rows[name] = own
     # last, so that what they take leaves the other sets as they are
     rows["test_unseen_multi"] = _multis(test, rng("unseen multi"), tests, params.test_unseen_multi, fresh["test"], persons=1)
-    rows["test_distractors"] = _tempted(test, rng("distractors"), stuff, params.test_distractors, fresh["test"])
+    rows["test_distractors"] = _tempted(test, rng("distractors"), stuff, tests, params.test_distractors, fresh["test"])
     for name in FILES:
         for number, row in enumerate(rows[name]):
             row["id"] = f"{name}-{number:06d}"
@@ -267,10 +273,11 @@ def _nones(writer: Writer, rng: Random, count: int, reasons: Sequence[str], fres
     return _fill(count, make, fresh, "no-code")
 
 
-def _tempted(writer: Writer, rng: Random, stuff: Material, count: int, fresh: Fresh) -> list[Row]:
-    """Notes with distractors; training wordings and held-out ones take turns as the one to be coded. A sixth is about signs,
+def _tempted(
+    writer: Writer, rng: Random, stuff: Material, held: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh
+) -> list[Row]:
+    """Notes with distractors; training wordings and those of `held` take turns as the one to be coded. A sixth is about signs,
     beside which a disease may be suspected."""
-    held = {pair: (words,) for pair, words in stuff.phrases.test.items()}
     tempting = Tempting(writer, stuff.phrases, stuff.near)
     parts: list[list[Row]] = []
     for phrases, size in ((stuff.phrases.train, count - count // 2), (held, count // 2)):

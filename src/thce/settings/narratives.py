@@ -24,7 +24,8 @@ class NarrativesParams:
     no_code_share: float = knob(0, 0.5)
     """Share of training and validation narratives that support no code; what is left has one code."""
     val: int = knob(20)
-    """Validation narratives in all; of those with one code, half use a phrase held out for validation."""
+    """Validation narratives in all; of those with one code, half use a phrase held out for validation, and a fifth stand beside
+    conditions that must not be coded."""
     test_known: int = knob(1)
     """Test narratives with a training phrase in a sentence never trained on."""
     test_unseen_phrase: int = knob(1)
