@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.unit
 
 LABELS = [("ICD10", "H10.9"), ("ICD10", "K42.9"), ("ICD10", "R05.9"), ("ICD10", "J20.9"), ("CPT", "93880"), NO_CODE]
 WORDS = ["eye", "hernia", "cough", "bronchitis", "carotid"]
-ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5)
+ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5, 40)
 FLAT = np.full(len(LABELS), -np.log(len(LABELS)))
 
 
@@ -110,7 +111,13 @@ def test_no_more_codes_than_asked_for_and_none_below_the_least_probability() -> 
     text = "Red eye; hernia; carotid duplex."
     assert len(added(text, 0).numbers) == 3
     assert len(added(text, 0, most=2).numbers) == 2
-    assert added(text, 0, several=Several(ALWAYS.weights, 0.0, 1.01)).numbers == [0]
+    assert added(text, 0, several=Several(ALWAYS.weights, 0.0, 1.01, 40)).numbers == [0]
+
+
+def test_a_longer_note_than_any_it_was_fitted_on_earns_none() -> None:
+    text = "Red eye. Umbilical hernia."
+    assert added(text, 0, several=replace(ALWAYS, longest=4)).numbers == [0, 1]
+    assert added(text, 0, several=replace(ALWAYS, longest=3)).numbers == [0]
 
 
 def test_no_code_stays_no_code() -> None:

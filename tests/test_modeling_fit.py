@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 from safetensors.torch import load_file
 from training_settings import DPO
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from thce import files
@@ -55,7 +55,9 @@ SFT = Stage1Params(
     batch_size=4,
     micro_batch=4,
     learning_rate=0.003,
+    muon_learning_rate=None,
     warmup=0.1,
+    decay=0.5,
     weight_decay=0.0,
     max_grad_norm=1.0,
     descriptions=1.0,
@@ -130,6 +132,42 @@ def test_the_loss_is_that_of_the_library(parent: Path, tmp_path: Path) -> None:
     assert torch.allclose(loss, ours.compute_loss(torch.nn.DataParallel(model), dict(batch)), rtol=1e-5)
 
 
+def test_muon_turns_the_matrices_inside_the_layers_and_adamw_the_rest(parent: Path, tmp_path: Path) -> None:
+    model, tok = base.load(parent)
+    rows = [chat.encode(tok, talk) for talk in conversations()[:4]]
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    arguments = SFTConfig(
+        output_dir=str(tmp_path), use_cpu=True, report_to="none", max_length=256, bf16=False, max_steps=1, save_strategy="no",
+        learning_rate=0.01, lr_scheduler_type="constant", weight_decay=0.0, per_device_train_batch_size=4, disable_tqdm=True,
+    )  # fmt: skip
+    kept = {"args": arguments, "train_dataset": Dataset.from_list(rows), "processing_class": tok}
+    SupervisedTrainer(model=model, muon_learning_rate=0.02, **kept).train()
+    moved = {name: value - before[name] for name, value in model.state_dict().items()}
+    inner = {name for name in moved if name.endswith("_proj.weight")}
+    assert len(inner) == 2 * 7  # two layers: query, key, value, output, gate, up, down
+    for name, change in moved.items():
+        if name in inner:  # an orthogonal matrix times 0.02 x 0.2 x the root of the longer side; Newton-Schulz is approximate
+            share = torch.linalg.svdvals(change) / (0.02 * 0.2 * max(change.shape) ** 0.5)
+            assert share[: len(share) // 2].min() > 0.3 and share.max() < 1.4, name
+        else:  # the first step of AdamW: the rate itself, in the gradient's direction
+            assert float(change.abs().max()) == pytest.approx(0.01, rel=1e-2), name
+
+
+def test_the_learning_rate_rises_stays_and_falls(tmp_path: Path) -> None:
+    settings = fit.Settings.of(replace(SFT, warmup=0.2, decay=0.5))
+    given = fit.common(settings, tmp_path, 1, 40, "stage1")  # 10 steps
+    weight = torch.nn.Parameter(torch.zeros(1))
+    rule = get_scheduler(
+        given["lr_scheduler_type"],
+        torch.optim.SGD([weight], lr=1.0),
+        given["warmup_steps"],
+        10,
+        given["lr_scheduler_kwargs"],
+    )
+    rates = [rule.lr_lambdas[0](step) for step in range(11)]
+    assert rates == pytest.approx([0, 0.5, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0])
+
+
 def run(parent: Path, out: Path, settings: Stage1Params = SFT) -> dict[str, torch.Tensor]:
     talks = conversations()
     points, metrics = sft.train_stage("stage1", parent, out, talks, talks[:6], settings, 11)
@@ -138,8 +176,12 @@ def run(parent: Path, out: Path, settings: Stage1Params = SFT) -> dict[str, torc
     return load_file(out / "model.safetensors")
 
 
-def test_an_interrupted_run_ends_with_the_same_weights(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run(parent, tmp_path / "whole")
+@pytest.mark.parametrize("rate", [None, 0.003], ids=["adamw", "muon"])
+def test_an_interrupted_run_ends_with_the_same_weights(
+    parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float | None
+) -> None:
+    settings = replace(SFT, muon_learning_rate=rate)
+    whole = run(parent, tmp_path / "whole", settings)
 
     def pull_the_plug(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
         if state.global_step == 10:
@@ -147,12 +189,12 @@ def test_an_interrupted_run_ends_with_the_same_weights(parent: Path, tmp_path: P
 
     monkeypatch.setattr(fit.Curve, "on_step_end", pull_the_plug, raising=False)
     with pytest.raises(KeyboardInterrupt):
-        run(parent, tmp_path / "cut")
+        run(parent, tmp_path / "cut", settings)
     monkeypatch.undo()
     monkeypatch.setenv("THCE_CHECKPOINTS", str(tmp_path / "checkpoints"))
     saved = sorted(path.name for path in (tmp_path / "checkpoints" / "stage1").glob("*/checkpoint-*"))
     assert saved == ["checkpoint-4", "checkpoint-8"]
-    again = run(parent, tmp_path / "cut")
+    again = run(parent, tmp_path / "cut", settings)
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     assert (tmp_path / "cut" / "config.json").read_bytes() == (tmp_path / "whole" / "config.json").read_bytes()
     assert not list((tmp_path / "checkpoints" / "stage1").glob("*"))

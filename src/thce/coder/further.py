@@ -141,8 +141,10 @@ def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[
     least = max(tried, key=lambda one: (tried[one]["exact"] + tried[one]["f1"], one))
     model = LogisticRegression(C=1.0).fit(values, right, sample_weight=weight)
     weights = {name: round(float(value), 4) for name, value in zip(MEASURES, model.coef_[0], strict=True)}
+    longest = max(len(case.text.split()) for case in cases)
     metrics = {
         "rows": len(cases),
+        "longest": longest,
         "candidates": len(rows),
         "right": int(right.sum()),
         "weights": weights,
@@ -150,7 +152,7 @@ def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[
         "without": tried[NEVER],
         "with": tried[least],
     }
-    return Several(weights, round(float(model.intercept_[0]), 4), least), metrics
+    return Several(weights, round(float(model.intercept_[0]), 4), least, longest), metrics
 
 
 def _score(

@@ -113,12 +113,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """What was fitted: weights of `MEASURES` and `bias`, and the least probability from which a further code is answered
-    (above 1: never)."""
+    """What was fitted: weights of `MEASURES` and `bias`, the least probability from which a further code is answered
+    (above 1: never), and the words of the longest note it was fitted on. In a longer one nothing is added: of much text
+    that speaks for no code in scope, some always looks as if it did."""
 
     weights: Mapping[str, float]
     bias: float
     least: float
+    longest: int
 
     def chance(self, measures: Sequence[float]) -> float:
         """The probability that a further code is right."""
@@ -130,7 +132,7 @@ def load(folder: Path | str) -> dict[str, Several]:
     """What `coder.json` holds for several codes, by way of answering; a way for which nothing was fitted is missing."""
     stored = read_json(Path(folder) / SETTINGS)
     parts = {mode: stored[mode]["several"] for mode in MODES if stored.get(mode, {}).get("several")}
-    return {mode: Several(part["weights"], part["bias"], part["least"]) for mode, part in parts.items()}
+    return {mode: Several(part["weights"], part["bias"], part["least"], part["longest"]) for mode, part in parts.items()}
 
 
 def home(found: Sequence[Piece], number: int, spans: Sequence[tuple[int, int]]) -> list[int]:

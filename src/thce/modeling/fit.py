@@ -38,13 +38,16 @@ Row = dict[str, list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one supervised run needs to know; the fields mean what they mean in `thce.settings.modeling.SFTParams`."""
+    """What one run needs to know; the fields mean what they mean in `thce.settings.modeling.SFTParams`. Without `decay` the
+    learning rate falls along a cosine."""
 
     epochs: float
     batch_size: int
     micro_batch: int
     learning_rate: float
+    muon_learning_rate: float | None
     warmup: float
+    decay: float | None
     weight_decay: float
     max_grad_norm: float
     max_length: int
@@ -176,6 +179,12 @@ def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> d
             f"{settings.batch_size} is not a multiple of {per_step} (micro batch x processes)",
         )
     steps = max(1, rows // settings.batch_size)
+    warmup = round(settings.warmup * steps)
+    falling: dict[str, Any] = {"lr_scheduler_type": "cosine"}
+    if settings.decay is not None:
+        last = min(round(settings.decay * steps), steps - warmup)
+        kind = {"num_decay_steps": last, "decay_type": "linear", "min_lr_ratio": 0.0}
+        falling = {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": kind}
     return {
         "output_dir": str(run),
         "num_train_epochs": 1,
@@ -183,8 +192,8 @@ def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> d
         "per_device_eval_batch_size": micro,
         "gradient_accumulation_steps": settings.batch_size // per_step,
         "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": round(settings.warmup * steps),
+        "warmup_steps": warmup,
+        **falling,
         "weight_decay": settings.weight_decay,
         "max_grad_norm": settings.max_grad_norm,
         "bf16": use_bf16(settings.precision),
@@ -242,6 +251,7 @@ def fit(
             train_dataset=Dataset.from_list(rows),
             eval_dataset=Dataset.from_list(val) if settings.patience else None,
             processing_class=tokenizer,
+            muon_learning_rate=settings.muon_learning_rate,
             callbacks=[checkpoints.Mark(), curve, stop, *options.stopping(settings.patience, settings.save_steps)[1]],
         )
         drop_printer(trainer)

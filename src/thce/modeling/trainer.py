@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 from transformers import PreTrainedModel
 from trl import DPOTrainer, SFTTrainer
 
 from thce.errors import UserError
+from thce.modeling.muon import muon
 
 
 def diverged(stage: str, what: str) -> UserError:
@@ -46,8 +48,31 @@ class SupervisedTrainer(Finite, SFTTrainer):
 
     Without a GPU, TRL 1.16 projects every position onto the vocabulary and masks what is not supervised afterwards. With a
     prompt of fifty tokens and an answer of ten, that is half of a small model's arithmetic. Here those positions are
-    dropped first.
+    dropped first. With `muon_learning_rate` the matrices inside the layers learn with Muon.
     """
+
+    def __init__(self, *arguments: Any, muon_learning_rate: float | None = None, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.muon_learning_rate = muon_learning_rate
+        if muon_learning_rate is not None and self.is_fsdp_enabled:
+            raise UserError(
+                f"params.yaml: {self.stage}.muon_learning_rate",
+                "Muon needs whole matrices, and FSDP deals them out in parts",
+                "set it to null",
+            )
+
+    def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
+        """The library's, or Muon and AdamW where a rate for Muon is given."""
+        if self.muon_learning_rate is None or self.optimizer is not None:
+            made: Optimizer = super().create_optimizer(model)
+            return made
+        whole: Any = self.model if model is None else model
+        _, adam = self.get_optimizer_cls_and_kwargs(self.args, whole)
+        decayed = set(self.get_decay_parameter_names(whole))
+        self.optimizer = muon(
+            whole, self.muon_learning_rate, self.args.weight_decay, others=adam.pop("lr"), decayed=decayed, **adam
+        )
+        return self.optimizer
 
     def compute_loss(
         self,

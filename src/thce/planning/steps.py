@@ -78,7 +78,8 @@ class Watch(TrainerCallback):
 
 def kept(settings: SFTParams | Stage3Params, **changes: Any) -> fit.Settings:
     """The settings of a stage as the trainers' arguments take them."""
-    found = {one.name: getattr(settings, one.name, 0.0) for one in fields(fit.Settings)}
+    found = {one.name: getattr(settings, one.name, None) for one in fields(fit.Settings)}
+    found["weight_decay"] = found["weight_decay"] or 0.0  # stage 3 has none
     return fit.Settings(**{**found, **changes})
 
 
@@ -119,7 +120,7 @@ def take(
             with logprobs.own_head(dpo_trainer):
                 trainer: Any = PreferenceTrainer(**shared, eval_dataset=Dataset.from_list(rows[:1]))
         else:
-            trainer = SupervisedTrainer(**shared)
+            trainer = SupervisedTrainer(**shared, muon_learning_rate=settings.muon_learning_rate)
         trainer.stage = stage
         fit.drop_printer(trainer)
         trainer.train()
@@ -127,8 +128,8 @@ def take(
 
 
 def memory(model: LlamaForCausalLM, tokens: int, projected: int, bf16: bool) -> dict[str, int]:
-    """Bytes that training takes at its peak: weights, gradients, two moments of AdamW, and activations of one pass over
-    `tokens` tokens, padding included, of which `projected` meet the vocabulary.
+    """Bytes that training takes at its peak: weights, gradients, two moments of AdamW (Muon has one, and is counted as
+    AdamW), and activations of one pass over `tokens` tokens, padding included, of which `projected` meet the vocabulary.
 
     Activations are what the backward pass reads again: inputs of every matrix product (half as wide in bfloat16), and what
     normalisation, rotation, gating and softmax keep in float32. Attention keeps no square: the processor's kernel computes

@@ -60,10 +60,15 @@ class SFTParams:
     """Rows per forward pass and process (with several processes at most); `batch_size` is reached by accumulating gradients."""
     learning_rate: float = knob(0)
     """Peak learning rate; the main dial."""
+    muon_learning_rate: float | None = knob(0)
+    """Peak learning rate of the matrices inside the layers, which then learn with Muon; `learning_rate` is that of the token
+    vectors, the output and the norms. null: AdamW for all, as FSDP needs it."""
     warmup: float = knob(0, 1)
     """Share of the steps over which the learning rate rises."""
+    decay: float = knob(0, 1)
+    """Share of the steps, the last ones, over which the learning rate falls to 0 in a straight line; in between it stays."""
     weight_decay: float = knob(0)
-    """AdamW weight decay."""
+    """Weight decay."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
     descriptions: float = knob(0, 1)
