@@ -77,6 +77,32 @@ carried   | Prior note: [sinusitis]
 carried   | [Sinusitis] is no longer active
 carried   | [Sinusitis] carried over
 carried   | No change here. [Otitis] struck out
+denied    | [Night sweats]? Nope
+denied    | [Palpitations] - none
+denied    | Nothing suggestive of [meningitis]
+denied    | Could not elicit [rebound tenderness]
+denied    | Neither [vertigo] nor tinnitus
+denied    | The exam argues against [torticollis]
+denied    | Pertinent negatives include [hemoptysis]
+denied    | [Orthopnea] is conspicuously missing
+denied    | Ultrasound could not detect [hydronephrosis]
+family    | Genogram: [Huntington disease]
+family    | Roommate tested positive for [mononucleosis]
+family    | Lost a brother to [leukemia]
+family    | [Sickle cell trait] is on the maternal side
+ruled_out | Maybe [shingles]
+ruled_out | Perhaps [lichen planus]
+ruled_out | [Sarcoidosis] remains an open question
+ruled_out | [Giant cell arteritis] is off the table
+ruled_out | [Celiac disease] proved to be wrong
+ruled_out | Sounds like [tinea]
+not_done  | No-show for [bone density scan]
+not_done  | Changed her mind about [tubal ligation]
+not_done  | [Stress test] was put off
+not_done  | [Sleep study] never took place
+carried   | Historical entry: [varicocele]
+carried   | [Bell's palsy] has long since healed
+carried   | Archived problem: [bunion]
 """
 
 ASSERTED = """
@@ -109,6 +135,10 @@ What helps with [gout]? Epilepsy runs in the family
 [Ankle sprain], no fracture
 Pain since the fall, [wrist sprain]
 High risk for [falls]
+For maybe a week, [sore throat]
+Isn't sleeping, [insomnia]
+Brought to her friend's house, then [ankle sprain]
+Discussed with mother; [croup]
 """
 
 
