@@ -17,15 +17,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from thce import codes, params  # noqa: E402 - the path must be set first
+from thce.errors import UserError  # noqa: E402
 from thce.files import write_jsonl  # noqa: E402
 from thce.narratives import synthetic  # noqa: E402
-from thce.reasoning import completion  # noqa: E402
+from thce.reasoning import completion, verify  # noqa: E402
 from thce.settings.narratives import NarrativesParams  # noqa: E402
 
 
@@ -40,13 +43,20 @@ def write_sets(folder: Path, rows: int) -> dict[str, Path]:
     paths = {name: folder / f"{name}.jsonl" for name in (*made, "stage2")}
     for name, group in made.items():
         write_jsonl(paths[name], group)
-    write_jsonl(paths["stage2"], (with_reasoning(row, book) for row in made["train"][: max(1, rows // 4)]))
+    built = (one for row in made["train"] if (one := with_reasoning(row, book)) is not None)
+    write_jsonl(paths["stage2"], islice(built, max(1, rows // 4)))
     return paths
 
 
-def with_reasoning(row: dict[str, object], book: codes.CodeBook) -> dict[str, object]:
-    """A stage-2 record of a narrative row."""
-    turns = [("system", "Think."), ("user", row["narrative"]), ("assistant", completion(row, book, 17))]
+def with_reasoning(row: dict[str, Any], book: codes.CodeBook) -> dict[str, Any] | None:
+    """A stage-2 record of a narrative row; None where its trace does not hold, as `prepare` leaves such rows out."""
+    try:
+        text = completion(row, book, 17)
+    except UserError:
+        return None
+    if not verify(row["narrative"], text, book).faithful:
+        return None
+    turns = [("system", "Think."), ("user", row["narrative"]), ("assistant", text)]
     about = {"id": row["id"], "codes": row["codes"], "evidence": row["evidence"], "template": row["template"]}
     return {
         "messages": [{"role": role, "content": content} for role, content in turns],

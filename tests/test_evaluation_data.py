@@ -46,6 +46,14 @@ def test_every_format_holds_its_gold(row: dict[str, Any], tmp_path: Path) -> Non
     assert (found.narrative, found.gold, found.source) == ("x", codes(GOLD), "unknown")
 
 
+def test_evidence_stands_in_the_order_of_the_codes_whatever_that_of_the_row(tmp_path: Path) -> None:
+    told = [("CPT", "71046", "chest film"), ("ICD10", "J20.9", "chest cold")]
+    parts = [{"code_type": kind, "code": code, "phrase": text, "text": text} for kind, code, text in told]
+    both = [{"code_type": kind, "code": code} for kind, code, _ in reversed(told)]
+    (found,) = read(tmp_path, {"narrative": "Chest film for chest cold.", "codes": both, "evidence": parts})
+    assert found.phrases == ("chest cold", "chest film")
+
+
 def test_rows_without_a_code_are_rows(tmp_path: Path) -> None:
     (found,) = read(tmp_path, {"narrative": "x", "codes": [], "none_reason": "negated"})
     assert found.gold == () and found.none_reason == "negated" and found.cluster == found.id

@@ -97,7 +97,10 @@ def _item(row: Mapping[str, Any], name: str, place: str, number: str) -> Item:
         users = (turn["content"] for turn in messages or () if turn["role"] == "user")
         narrative = next(users) if messages else row["narrative"]
         gold = _gold(row, about, messages or ())
-        evidence = about.get("evidence") or ()
+        rank = {(code.code_type, code.code): number for number, code in enumerate(gold)}
+        evidence = sorted(  # the rows of others may name it in the order of the text
+            about.get("evidence") or (), key=lambda part: rank.get((part.get("code_type"), part.get("code")), len(rank))
+        )
         return Item(
             id=str(about.get("id", number)),
             test_set=name,
