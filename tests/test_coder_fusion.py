@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from thce.coder import calibrate, fusion
-from thce.coder.fusion import MODEL, PRIOR, Fusion, combine
+from thce.coder.fusion import EMPTY, MODEL, NAMED, PRIOR, UNNAMED, Fusion, combine
 from thce.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -80,6 +80,23 @@ def test_the_threshold_takes_rows_of_equal_confidence_together() -> None:
     assert calibrate.least_confidence(sure, np.array([True, True, False, True]), 0.75) == pytest.approx(0.7, abs=1e-5)
     assert calibrate.least_confidence(sure, np.array([True, True, False, False]), 0.9) == pytest.approx(0.9, abs=1e-5)
     assert calibrate.least_confidence(sure, np.zeros(4, bool), 0.9) > 1
+
+
+def test_each_ground_keeps_the_promise_by_itself() -> None:
+    stands = np.array([NAMED] * 100 + [UNNAMED] * 100 + [EMPTY] * 5)
+    sure = np.concatenate([np.linspace(0.5, 1.0, 100), np.linspace(0.5, 1.0, 100), np.full(5, 0.9)])
+    right = np.concatenate([np.ones(100, bool), np.arange(100) >= 60, np.ones(5, bool)])
+    found = calibrate._thresholds(sure, right, stands, 0.9)
+    assert set(found) == {"", NAMED, UNNAMED}  # five rows are too few for a threshold of their own
+    assert found[UNNAMED] > found[NAMED] == found[""]
+    kept = (stands == UNNAMED) & (sure >= found[UNNAMED])
+    assert right[kept].mean() >= 0.9 and kept.sum() > 40
+    assert calibrate._thresholds(sure, np.zeros(205, bool), stands, 0.9)[UNNAMED] > 1
+
+
+def test_an_answer_is_asked_for_the_confidence_of_its_ground() -> None:
+    one = Fusion({}, 0.0, (), 0.8, {}, {NAMED: 0.6})
+    assert (one.least(NAMED), one.least(UNNAMED)) == (0.6, 0.8)
 
 
 def test_the_calibration_error_is_the_mean_gap() -> None:

@@ -199,8 +199,9 @@ def fit_mode(
     curve = isotonic(probability, right) if kind != "none" else ()
     grounds = _grounds(probability, right, stands) if kind == "grounds" else {}
     sure = read[kind]
-    threshold = _threshold(sure, right, stands, target_precision)
-    kept = sure >= threshold
+    thresholds = _thresholds(sure, right, stands, target_precision)
+    threshold = thresholds.pop("")
+    kept = sure >= np.array([thresholds.get(str(name), threshold) for name in stands])
     spread = {name: values for name, values in sorted(sources.items()) if name not in (*DECIDING, *NEARNESS)}  # distributions
     metrics = {
         "rows": len(truth),
@@ -217,25 +218,25 @@ def fit_mode(
             "ece_after": expected_error(sure, right),
         },
         "threshold": threshold,
+        "thresholds": thresholds,
         "coverage": float(kept.mean()),
         "precision": float(right[kept].mean()) if kept.any() else None,
         "by_ground": {name: _answered(right, kept, stands == name) for name in (NAMED, UNNAMED, EMPTY)},
     }
-    return Fitted(Fusion(weights, bias, curve, threshold, grounds), metrics)
+    return Fitted(Fusion(weights, bias, curve, threshold, grounds, thresholds), metrics)
 
 
-def _threshold(sure: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_], precision: float) -> float:
-    """The least confidence from which the answers of all rows, and those of each ground, are right often enough.
-
-    Of a ground that never is, no row is answered; one that always is asks for nothing.
+def _thresholds(sure: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_], precision: float) -> dict[str, float]:
+    """For every ground with `LEAST` rows the least confidence from which its answers, and those of all rows, are right often
+    enough. Of a ground whose answers never are, no row is answered.
     """
-    least = least_confidence(sure, right, precision)
+    least = {"": least_confidence(sure, right, precision)}
     for name in (NAMED, UNNAMED, EMPTY):
         own = stands == name
-        if own.sum() >= LEAST and right[own].mean() < precision:
+        if own.sum() >= LEAST:
             above = float(sure[own].max()) + 1e-6
-            least = max(least, min(least_confidence(sure[own], right[own], precision), above))
-    return round(least, 6)
+            least[name] = max(least[""], min(least_confidence(sure[own], right[own], precision), above))
+    return {name: round(value, 6) for name, value in least.items()}
 
 
 def _grounds(probability: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_]) -> dict[str, Curve]:

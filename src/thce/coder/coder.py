@@ -184,7 +184,7 @@ class Coder:
         parts: list[list[Prediction]] = [[] for _ in narratives]
         for (i, offset, text), decision, own, reason in zip(pieces, decisions, finds, reasons, strict=True):
             parts[i].append(self._prediction(text, offset, decision, own, reason, codes, mode))
-        return [merge(part, mode.threshold, self.options.top_k) for part in parts]
+        return [merge(part, self.options.top_k) for part in parts]
 
     def answers(self, texts: Sequence[str], codes: CodeSet, first: bool) -> list[Answer]:
         """The model's own answers under the code table; with `first` it reasons before."""
@@ -307,7 +307,7 @@ class Coder:
         lines = "\n".join(codes.line(number) for number in decision.numbers or [codes.none])
         completion = format_completion(reasoning, lines)
         return Prediction(
-            REVIEW if decision.confidence < mode.threshold or not held else CODED if items else NONE,
+            REVIEW if decision.confidence < mode.least(decision.ground) or not held else CODED if items else NONE,
             tuple(items),
             decision.confidence,
             reasoning,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from thce.coder.deciding import DECIDING
 from thce.coder.decode import Line
-from thce.coder.fusion import CLAUSES, LOOKUP, MODEL, PRIOR, Fusion, ground
+from thce.coder.fusion import CLAUSES, EMPTY, LOOKUP, MODEL, PRIOR, UNNAMED, Fusion, ground
 from thce.coder.lookup import DENIED, Find, Finds, named
 from thce.coder.near import NEARNESS
 from thce.coder.prior import Pair
@@ -22,12 +22,14 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What is answered: numbers of the code set (empty: "no code"), the confidence of each and of the whole, and the
-    fused log-probabilities [codes]. `pieces`: where the text has several pieces, the span each code was read in."""
+    fused log-probabilities [codes]. `ground`: what it stands on (see `thce.coder.fusion.ground`). `pieces`: where the
+    text has several pieces, the span each code was read in."""
 
     numbers: list[int]
     sure: list[float]
     confidence: float
     fused: Floats
+    ground: str = EMPTY
     pieces: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -51,7 +53,8 @@ def decide(
     fused = mode.fuse({**sources, MODEL: lines[0].scores})
     winner = int(fused.argmax())
     chance = named(finds, labels, trust)
-    confidence = mode.confidence(float(np.exp(fused[winner])), ground(winner, len(labels), winner in chance))
+    stands = ground(winner, len(labels), winner in chance)
+    confidence = mode.confidence(float(np.exp(fused[winner])), stands)
     if winner == len(labels) - 1:
         return Decision([], [], confidence, fused)
     if winner in chance:
@@ -67,7 +70,7 @@ def decide(
             numbers.sort(key=written.index)
     numbers = numbers[:max_codes]
     sure = [chance[number] for number in numbers]
-    return Decision(numbers, sure, min(sure), fused)
+    return Decision(numbers, sure, min(sure), fused, stands)
 
 
 def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
@@ -92,7 +95,8 @@ def extend(
     """The decision with the codes that further pieces of the text speak for, in the order of the text.
 
     A code is added as far as it is probable enough (`several.least`), the most probable first. `model` are the model's
-    log-probabilities for the whole text. "No code" stays as it is, and so does the answer to a text of more words than
+    log-probabilities for the whole text. No known wording names what is added, so the answer then stands on none.
+    "No code" stays as it is, and so does the answer to a text of more words than
     was fitted (`several.longest`).
     """
     if not decision.numbers or len(text.split()) > several.longest:
@@ -110,7 +114,7 @@ def extend(
     sure = dict(zip(decision.numbers, decision.sure, strict=True)) | {one.number: chance for chance, one in added}
     numbers = sorted(sure, key=lambda number: pieces[number])
     ordered = [sure[number] for number in numbers]
-    return replace(decision, numbers=numbers, sure=ordered, confidence=min(ordered), pieces=pieces)
+    return replace(decision, numbers=numbers, sure=ordered, confidence=min(ordered), ground=UNNAMED, pieces=pieces)
 
 
 def spans_of(numbers: Sequence[int], finds: Sequence[Find], labels: Sequence[Pair]) -> dict[int, list[tuple[int, int]]]:

@@ -40,7 +40,8 @@ class Fusion:
 
     `weights`: source -> weight, sources without a weight take no part; `none_bias` is added to "no code"; `curve`:
     pairs (fused probability, confidence), rising, empty for none; `threshold`: least confidence of an answer that needs
-    no review; `grounds`: a curve for each ground an answer may stand on, where `curve` is not used.
+    no review; `grounds`: a curve for each ground an answer may stand on, where `curve` is not used; `thresholds`: the
+    same for `threshold`.
     """
 
     weights: Mapping[str, float]
@@ -48,6 +49,7 @@ class Fusion:
     curve: Curve
     threshold: float
     grounds: Mapping[str, Curve] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def fuse(self, sources: Mapping[str, Floats]) -> Floats:
         """Normalised log-probabilities; each source is [..., codes] with "no code" last. A missing source counts as
@@ -62,6 +64,10 @@ class Fusion:
             return float(probability)
         at, value = zip(*curve, strict=True)
         return float(np.interp(probability, at, value))
+
+    def least(self, ground: str) -> float:
+        """The least confidence from which an answer that stands on `ground` needs no review."""
+        return self.thresholds.get(ground, self.threshold)
 
 
 ALONE = Fusion({MODEL: 1.0}, 0.0, (), 0.0)
@@ -94,7 +100,9 @@ def load(folder: Path | str) -> dict[str, Any]:
     for mode in (mode for mode in MODES if mode in stored):
         part = stored[mode]
         grounds = {name: _curve(points) for name, points in part.get("grounds", {}).items()}
-        result[mode] = Fusion(part["weights"], part["none_bias"], _curve(part["curve"]), part["threshold"], grounds)
+        result[mode] = Fusion(
+            part["weights"], part["none_bias"], _curve(part["curve"]), part["threshold"], grounds, part.get("thresholds", {})
+        )
     return result
 
 

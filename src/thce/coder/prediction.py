@@ -43,8 +43,9 @@ class Prediction:
     new_tokens: int
 
 
-def merge(parts: Sequence[Prediction], threshold: float, top_k: int) -> Prediction:
-    """The predictions for the windows of one narrative as one: every code once, the surest first."""
+def merge(parts: Sequence[Prediction], top_k: int) -> Prediction:
+    """The predictions for the windows of one narrative as one: every code once, the surest first. A window that needs review
+    makes the whole need it; where others have codes, one without counts for nothing."""
     if len(parts) == 1:
         return parts[0]
     best: dict[Pair, CodedItem] = {}
@@ -64,8 +65,9 @@ def merge(parts: Sequence[Prediction], threshold: float, top_k: int) -> Predicti
             top[code_type, code] = max(top.get((code_type, code), 0.0), probability)
     ranked = sorted(top, key=lambda pair: -top[pair])[:top_k]
     traces = [part.reasoning for part in parts if part.reasoning is not None]
+    asked = [part.status for part in parts if part.codes or not items]
     return Prediction(
-        REVIEW if confidence < threshold else CODED if items else NONE,
+        REVIEW if REVIEW in asked else CODED if items else NONE,
         items,
         confidence,
         "\n".join(traces) if traces else None,
