@@ -1,8 +1,8 @@
 """Fit what turns a model into a coder: the lexical prior, the known wordings, the fusion weights, the confidence curve,
 the review threshold.
 
-Weights and curve are fitted on validation rows. What is reported, and what the curve and the threshold are fitted on,
-comes from cross-fitting: every row is scored with weights fitted on the other folds.
+Weights and curve are fitted on validation rows. What is reported, and what the curve is fitted on, comes from
+cross-fitting: every row is scored with weights fitted on the other folds. The thresholds belong to the curve.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def fit_mode(
 
     A row counts as right when the winner is one of them. Of three ways to read a confidence (the fused probability
     itself, one curve, a curve for each ground) the one is kept that foretells right and wrong best on rows it was not
-    fitted on.
+    fitted on. The thresholds are read off the curves of all rows.
     """
     truth = np.zeros(sources[MODEL].shape, bool)
     for row, labels in enumerate(gold):
@@ -198,10 +198,12 @@ def fit_mode(
     kind = min(read, key=lambda name: _log_loss(read[name], right))
     curve = isotonic(probability, right) if kind != "none" else ()
     grounds = _grounds(probability, right, stands) if kind == "grounds" else {}
-    sure = read[kind]
-    thresholds = _thresholds(sure, right, stands, target_precision)
+    # the thresholds belong to the curves that will be used: those of single folds have their steps at other heights
+    used = Fusion(weights, bias, curve, 0.0, grounds)
+    given = np.array([used.confidence(value, str(at)) for value, at in zip(probability, stands, strict=True)])
+    thresholds = _thresholds(given, right, stands, target_precision)
     threshold = thresholds.pop("")
-    kept = sure >= np.array([thresholds.get(str(name), threshold) for name in stands])
+    kept = given >= np.array([thresholds.get(str(name), threshold) for name in stands])
     spread = {name: values for name, values in sorted(sources.items()) if name not in (*DECIDING, *NEARNESS)}  # distributions
     metrics = {
         "rows": len(truth),
@@ -215,7 +217,7 @@ def fit_mode(
             "curves": kind,
             "log_loss": {name: _log_loss(values, right) for name, values in read.items()},
             "ece_before": expected_error(probability, right),
-            "ece_after": expected_error(sure, right),
+            "ece_after": expected_error(read[kind], right),
         },
         "threshold": threshold,
         "thresholds": thresholds,
