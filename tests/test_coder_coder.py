@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from thce.answers import parse
 from thce.coder import fusion
 from thce.coder.coder import Coder, Options
-from thce.coder.prediction import Prediction
+from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.windows import windows
 from thce.errors import UserError
 from thce.reasoning.verify import verify
@@ -136,6 +136,24 @@ def test_a_long_note_is_read_to_its_end_and_offsets_hold() -> None:
             assert note[span.start : span.end] == span.text
     confidences = [item.confidence for item in found.codes]
     assert confidences == sorted(confidences, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([("I10", CODED), ("J20.9", CODED)], CODED),
+        ([("I10", CODED), ("J20.9", REVIEW)], REVIEW),
+        ([("I10", CODED), ("", REVIEW)], CODED),  # where others have codes, a window without one counts for nothing
+        ([("", NONE), ("", NONE)], NONE),
+        ([("", NONE), ("", REVIEW)], REVIEW),
+    ],
+)
+def test_a_window_that_needs_review_makes_the_note_need_it(parts: list[tuple[str, str]], status: str) -> None:
+    whole = [
+        Prediction(said, (CodedItem("ICD10", code, code, 0.9, ()),) if code else (), 0.9, None, (), (), "", 1)
+        for code, said in parts
+    ]
+    assert merge(whole, 10).status == status
 
 
 @settings(max_examples=20, deadline=None)

@@ -9,7 +9,9 @@ import pytest
 
 from thce.coder import calibrate, fusion
 from thce.coder.fusion import EMPTY, MODEL, NAMED, PRIOR, UNNAMED, Fusion, combine
+from thce.coder.several import load as load_several
 from thce.errors import UserError
+from thce.files import write_json
 
 pytestmark = pytest.mark.unit
 
@@ -86,12 +88,12 @@ def test_each_ground_keeps_the_promise_by_itself() -> None:
     stands = np.array([NAMED] * 100 + [UNNAMED] * 100 + [EMPTY] * 5)
     sure = np.concatenate([np.linspace(0.5, 1.0, 100), np.linspace(0.5, 1.0, 100), np.full(5, 0.9)])
     right = np.concatenate([np.ones(100, bool), np.arange(100) >= 60, np.ones(5, bool)])
-    found = calibrate._thresholds(sure, right, stands, 0.9)
-    assert set(found) == {"", NAMED, UNNAMED}  # five rows are too few for a threshold of their own
-    assert found[UNNAMED] > found[NAMED] == found[""]
+    overall, found = calibrate._thresholds(sure, right, stands, 0.9)
+    assert set(found) == {NAMED, UNNAMED}  # five rows are too few for a threshold of their own
+    assert found[UNNAMED] > found[NAMED] == overall
     kept = (stands == UNNAMED) & (sure >= found[UNNAMED])
     assert right[kept].mean() >= 0.9 and kept.sum() > 40
-    assert calibrate._thresholds(sure, np.zeros(205, bool), stands, 0.9)[UNNAMED] > 1
+    assert calibrate._thresholds(sure, np.zeros(205, bool), stands, 0.9)[1][UNNAMED] > 1
 
 
 def test_an_answer_is_asked_for_the_confidence_of_its_ground() -> None:
@@ -108,6 +110,16 @@ def test_the_calibration_error_is_the_mean_gap() -> None:
 def test_without_fusion_the_model_stands_alone() -> None:
     assert calibrate.source_names(True, False) == (MODEL,)
     assert PRIOR in calibrate.source_names(False, True)
+
+
+def test_a_calibration_of_an_earlier_version_says_how_to_mend_it(tmp_path: Path) -> None:
+    part = {"weights": {MODEL: 1.0}, "none_bias": 0.0, "curve": [], "threshold": 0.5, "grounds": {}}
+    several = {"weights": {}, "bias": 0.0, "least": 0.5}
+    for stored in (part, part | {"thresholds": {}, "several": several}):
+        write_json(tmp_path / fusion.SETTINGS, {"params": {}, "direct": stored})
+        with pytest.raises(UserError, match=r"coder\.json: lacks `(thresholds|longest)`; run `dvc repro calibrate`"):
+            fusion.load(tmp_path)
+            load_several(tmp_path)
 
 
 def test_a_folder_without_calibration_says_how_to_make_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from thce.coder.decide import Decision, extend
 from thce.coder.further import Case, fit, twins
+from thce.coder.fusion import UNNAMED
 from thce.coder.lookup import DENIED, PHRASE, Find
 from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, pieces
 from thce.coder.trie import NO_CODE
@@ -90,6 +91,7 @@ def test_a_piece_of_its_own_earns_a_code_in_the_order_of_the_text() -> None:
         "Umbilical hernia",
         "red eye",
     ]
+    assert found.ground == UNNAMED  # no known wording names what was added
     assert found.confidence == min(found.sure) and found.sure[2] == 0.9 and all(0.5 < sure < 0.95 for sure in found.sure)
 
 

@@ -153,6 +153,19 @@ def test_muon_turns_the_matrices_inside_the_layers_and_adamw_the_rest(parent: Pa
             assert float(change.abs().max()) == pytest.approx(0.01, rel=1e-2), name
 
 
+def test_muon_and_matrices_dealt_out_in_parts_are_refused(
+    parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, tok = base.load(parent)
+    arguments = SFTConfig(output_dir=str(tmp_path), use_cpu=True, report_to="none", max_length=256, bf16=False)
+    rows = Dataset.from_list([chat.encode(tok, talk) for talk in conversations()[:4]])
+    trainer = SupervisedTrainer(model=model, args=arguments, train_dataset=rows, processing_class=tok, muon_learning_rate=0.02)
+    trainer.stage = "stage2"
+    monkeypatch.setattr(trainer, "is_fsdp_enabled", True)
+    with pytest.raises(UserError, match=r"params\.yaml: stage2\.muon_learning_rate: .*FSDP.*; set it to null"):
+        trainer.create_optimizer()
+
+
 def test_the_learning_rate_rises_stays_and_falls(tmp_path: Path) -> None:
     settings = fit.Settings.of(replace(SFT, warmup=0.2, decay=0.5))
     given = fit.common(settings, tmp_path, 1, 40, "stage1")  # 10 steps
@@ -165,6 +178,7 @@ def test_the_learning_rate_rises_stays_and_falls(tmp_path: Path) -> None:
         given["lr_scheduler_kwargs"],
     )
     rates = [rule.lr_lambdas[0](step) for step in range(11)]
+    assert fit.common(replace(settings, decay=1.0), tmp_path, 1, 40, "stage1")["lr_scheduler_kwargs"]["num_decay_steps"] == 8
     assert rates == pytest.approx([0, 0.5, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0])
 
 

@@ -125,6 +125,11 @@ def test_the_hub_model_has_its_known_size() -> None:
     assert memory["activations"] < more["activations"] < 2 * memory["activations"]
 
 
-def test_every_setting_of_a_training_reaches_the_dry_run() -> None:
+def test_every_setting_of_a_training_reaches_the_dry_run(tmp_path: Path) -> None:
     settings = params.load(Stage1Params, "params.yaml")
-    assert steps.kept(settings) == fit.Settings.of(settings)
+    tried = steps.arguments(settings, "stage1", 640, tmp_path, 1)
+    asked = fit.common(fit.Settings.of(settings), tmp_path, 1, 640, "stage1")
+    own = {"save_strategy", "save_steps", "save_total_limit", "report_to", "run_name", "output_dir"}
+    asked = {name: value for name, value in asked.items() if name not in own}
+    assert {name: getattr(tried, name) for name in asked} == asked
+    assert asked["learning_rate"] == settings.learning_rate and asked["weight_decay"] == settings.weight_decay

@@ -1,8 +1,9 @@
 """Fit what turns a model into a coder: the lexical prior, the known wordings, the fusion weights, the confidence curve,
 the review threshold.
 
-Weights and curve are fitted on validation rows. What is reported, and what the curve is fitted on, comes from
-cross-fitting: every row is scored with weights fitted on the other folds. The thresholds belong to the curve.
+Weights and curve are fitted on validation rows. Accuracy, log loss and calibration error are reported, and the curve is
+fitted, by cross-fitting: every row is scored with weights fitted on the other folds. Thresholds, and the coverage and
+precision they have here, are read off the curve on the rows it was fitted on, so the test sets say what they are worth.
 """
 
 from __future__ import annotations
@@ -201,8 +202,7 @@ def fit_mode(
     # the thresholds belong to the curves that will be used: those of single folds have their steps at other heights
     used = Fusion(weights, bias, curve, 0.0, grounds)
     given = np.array([used.confidence(value, str(at)) for value, at in zip(probability, stands, strict=True)])
-    thresholds = _thresholds(given, right, stands, target_precision)
-    threshold = thresholds.pop("")
+    threshold, thresholds = _thresholds(given, right, stands, target_precision)
     kept = given >= np.array([thresholds.get(str(name), threshold) for name in stands])
     spread = {name: values for name, values in sorted(sources.items()) if name not in (*DECIDING, *NEARNESS)}  # distributions
     metrics = {
@@ -228,17 +228,20 @@ def fit_mode(
     return Fitted(Fusion(weights, bias, curve, threshold, grounds, thresholds), metrics)
 
 
-def _thresholds(sure: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_], precision: float) -> dict[str, float]:
-    """For every ground with `LEAST` rows the least confidence from which its answers, and those of all rows, are right often
-    enough. Of a ground whose answers never are, no row is answered.
+def _thresholds(
+    sure: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_], precision: float
+) -> tuple[float, dict[str, float]]:
+    """The least confidence from which the answers of all rows are right often enough, and for every ground with `LEAST` rows
+    the least from which its own are too. Of a ground whose answers never are, no row is answered.
     """
-    least = {"": least_confidence(sure, right, precision)}
+    overall = least_confidence(sure, right, precision)
+    least: dict[str, float] = {}
     for name in (NAMED, UNNAMED, EMPTY):
         own = stands == name
         if own.sum() >= LEAST:
             above = float(sure[own].max()) + 1e-6
-            least[name] = max(least[""], min(least_confidence(sure[own], right[own], precision), above))
-    return {name: round(value, 6) for name, value in least.items()}
+            least[name] = max(overall, min(least_confidence(sure[own], right[own], precision), above))
+    return round(overall, 6), {name: round(value, 6) for name, value in least.items()}
 
 
 def _grounds(probability: Floats, right: NDArray[np.bool_], stands: NDArray[np.str_]) -> dict[str, Curve]:

@@ -95,9 +95,8 @@ def extend(
     """The decision with the codes that further pieces of the text speak for, in the order of the text.
 
     A code is added as far as it is probable enough (`several.least`), the most probable first. `model` are the model's
-    log-probabilities for the whole text. No known wording names what is added, so the answer then stands on none.
-    "No code" stays as it is, and so does the answer to a text of more words than
-    was fitted (`several.longest`).
+    log-probabilities for the whole text. No known wording names what is added, so the answer then stands on none. "No
+    code" stays as it is, and so does the answer to a text of more words than was fitted (`several.longest`).
     """
     if not decision.numbers or len(text.split()) > several.longest:
         return decision

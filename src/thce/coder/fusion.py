@@ -7,7 +7,8 @@ mapped through a curve fitted on rows the weights were not fitted on, one curve 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,24 @@ def load(folder: Path | str) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first")
     stored = read_json(path)
-    result: dict[str, Any] = {"params": stored["params"]}
-    for mode in (mode for mode in MODES if mode in stored):
-        part = stored[mode]
-        grounds = {name: _curve(points) for name, points in part.get("grounds", {}).items()}
-        result[mode] = Fusion(
-            part["weights"], part["none_bias"], _curve(part["curve"]), part["threshold"], grounds, part.get("thresholds", {})
-        )
+    with complete(path):
+        result: dict[str, Any] = {"params": stored["params"]}
+        for mode in (mode for mode in MODES if mode in stored):
+            part = stored[mode]
+            grounds = {name: _curve(points) for name, points in part["grounds"].items()}
+            result[mode] = Fusion(
+                part["weights"], part["none_bias"], _curve(part["curve"]), part["threshold"], grounds, part["thresholds"]
+            )
     return result
+
+
+@contextmanager
+def complete(path: Path) -> Iterator[None]:
+    """Around the reading of `coder.json`: a key that is missing, as in a file of an earlier version, is a `UserError`."""
+    try:
+        yield
+    except KeyError as error:
+        raise UserError(str(path), f"lacks `{error.args[0]}`", "run `dvc repro calibrate`") from None
 
 
 def _curve(points: Sequence[Sequence[float]]) -> Curve:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thce.coder.fusion import MODES, SETTINGS
+from thce.coder.fusion import MODES, SETTINGS, complete
 from thce.files import read_json
 from thce.narratives.conflicts import related_symptom
 from thce.reasoning.words import asserted_spans, sentences
@@ -130,9 +130,11 @@ class Several:
 
 def load(folder: Path | str) -> dict[str, Several]:
     """What `coder.json` holds for several codes, by way of answering; a way for which nothing was fitted is missing."""
-    stored = read_json(Path(folder) / SETTINGS)
+    path = Path(folder) / SETTINGS
+    stored = read_json(path)
     parts = {mode: stored[mode]["several"] for mode in MODES if stored.get(mode, {}).get("several")}
-    return {mode: Several(part["weights"], part["bias"], part["least"], part["longest"]) for mode, part in parts.items()}
+    with complete(path):
+        return {mode: Several(part["weights"], part["bias"], part["least"], part["longest"]) for mode, part in parts.items()}
 
 
 def home(found: Sequence[Piece], number: int, spans: Sequence[tuple[int, int]]) -> list[int]:

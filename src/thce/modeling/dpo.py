@@ -85,22 +85,7 @@ def train_stage(
     train = _order(tokenizer, train, settings, seed)
 
     mark = checkpoints.fingerprint([asdict(settings), seed, json.dumps(train)], [], parent)
-    kept = fit.Settings(
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        micro_batch=settings.micro_batch,
-        learning_rate=settings.learning_rate,
-        muon_learning_rate=None,
-        warmup=settings.warmup,
-        decay=None,
-        weight_decay=0.0,
-        max_grad_norm=settings.max_grad_norm,
-        max_length=settings.max_length,
-        save_steps=settings.save_steps,
-        patience=settings.patience,
-        report_to=settings.report_to,
-        precision=settings.precision,
-    )
+    kept = fit.Settings.of(settings)
     arguments = DPOConfig(
         **fit.common(kept, checkpoints.place("stage3", mark), seed, len(train), "stage3"),
         beta=settings.beta,

@@ -31,35 +31,35 @@ from thce.modeling import base, checkpoints, options
 from thce.modeling.runtime import device, main_process, use_bf16
 from thce.modeling.trainer import SupervisedTrainer, diverged
 from thce.seeds import derive
-from thce.settings.modeling import SFTParams
+from thce.settings.modeling import SFTParams, Stage3Params
 
 Row = dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one run needs to know; the fields mean what they mean in `thce.settings.modeling.SFTParams`. Without `decay` the
-    learning rate falls along a cosine."""
+    """What one run needs to know; the fields mean what they mean in `thce.settings.modeling.SFTParams`. Those that stage 3
+    has not have a default; without `decay` the learning rate falls along a cosine."""
 
     epochs: float
     batch_size: int
     micro_batch: int
     learning_rate: float
-    muon_learning_rate: float | None
     warmup: float
-    decay: float | None
-    weight_decay: float
     max_grad_norm: float
     max_length: int
     save_steps: int
     patience: int
     report_to: tuple[str, ...]
     precision: str
+    weight_decay: float = 0.0
+    muon_learning_rate: float | None = None
+    decay: float | None = None
 
     @classmethod
-    def of(cls, params: SFTParams) -> Settings:
-        """The settings of stage 1 or 2."""
-        return cls(**{field.name: getattr(params, field.name) for field in fields(cls)})
+    def of(cls, params: SFTParams | Stage3Params) -> Settings:
+        """The settings of a stage."""
+        return cls(**{field.name: getattr(params, field.name) for field in fields(cls) if hasattr(params, field.name)})
 
 
 def order(lengths: Sequence[int], batch: int, shuffle: random.Random) -> list[int]:

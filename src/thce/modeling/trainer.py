@@ -54,18 +54,18 @@ class SupervisedTrainer(Finite, SFTTrainer):
     def __init__(self, *arguments: Any, muon_learning_rate: float | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.muon_learning_rate = muon_learning_rate
-        if muon_learning_rate is not None and self.is_fsdp_enabled:
-            raise UserError(
-                f"params.yaml: {self.stage}.muon_learning_rate",
-                "Muon needs whole matrices, and FSDP deals them out in parts",
-                "set it to null",
-            )
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
         """The library's, or Muon and AdamW where a rate for Muon is given."""
         if self.muon_learning_rate is None or self.optimizer is not None:
             made: Optimizer = super().create_optimizer(model)
             return made
+        if self.is_fsdp_enabled:
+            raise UserError(
+                f"params.yaml: {self.stage}.muon_learning_rate",
+                "Muon needs whole matrices, and FSDP deals them out in parts",
+                "set it to null",
+            )
         whole: Any = self.model if model is None else model
         _, adam = self.get_optimizer_cls_and_kwargs(self.args, whole)
         decayed = set(self.get_decay_parameter_names(whole))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,10 @@ class Watch(TrainerCallback):
             self.losses.append(float(logs["loss"]))
 
 
-def kept(settings: SFTParams | Stage3Params, **changes: Any) -> fit.Settings:
-    """The settings of a stage as the trainers' arguments take them."""
-    found = {one.name: getattr(settings, one.name, None) for one in fields(fit.Settings)}
-    found["weight_decay"] = found["weight_decay"] or 0.0  # stage 3 has none
-    return fit.Settings(**{**found, **changes})
-
-
 def arguments(settings: SFTParams | Stage3Params, stage: str, rows: int, run: Path, seed: int, **changes: Any) -> Any:
     """The trainer's own arguments: its dataclass refuses what it does not know. `changes` replace single settings."""
-    common = fit.common(kept(settings, report_to=(), patience=0, **changes), run, seed, rows, stage) | {"save_strategy": "no"}
+    kept = replace(fit.Settings.of(settings), report_to=(), patience=0, **changes)
+    common = fit.common(kept, run, seed, rows, stage) | {"save_strategy": "no"}
     if isinstance(settings, Stage3Params):
         return DPOConfig(
             **common,
