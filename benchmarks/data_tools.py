@@ -19,16 +19,13 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from thce import codes, params  # noqa: E402 - the path must be set first
-from thce.errors import UserError  # noqa: E402
 from thce.files import write_jsonl  # noqa: E402
-from thce.narratives import synthetic  # noqa: E402
-from thce.reasoning import completion, verify  # noqa: E402
+from thce.narratives import examples, synthetic  # noqa: E402
 from thce.settings.narratives import NarrativesParams  # noqa: E402
 
 
@@ -43,25 +40,9 @@ def write_sets(folder: Path, rows: int) -> dict[str, Path]:
     paths = {name: folder / f"{name}.jsonl" for name in (*made, "stage2")}
     for name, group in made.items():
         write_jsonl(paths[name], group)
-    built = (one for row in made["train"] if (one := with_reasoning(row, book)) is not None)
+    built = (one for row in made["train"] if (one := examples.stage2(row, book, "Think.", 17)) is not None)
     write_jsonl(paths["stage2"], islice(built, max(1, rows // 4)))
     return paths
-
-
-def with_reasoning(row: dict[str, Any], book: codes.CodeBook) -> dict[str, Any] | None:
-    """A stage-2 record of a narrative row; None where its trace does not hold, as `prepare` leaves such rows out."""
-    try:
-        text = completion(row, book, 17)
-    except UserError:
-        return None
-    if not verify(row["narrative"], text, book).faithful:
-        return None
-    turns = [("system", "Think."), ("user", row["narrative"]), ("assistant", text)]
-    about = {"id": row["id"], "codes": row["codes"], "evidence": row["evidence"], "template": row["template"]}
-    return {
-        "messages": [{"role": role, "content": content} for role, content in turns],
-        "_metadata": about | {"reasoning_present": True},
-    }
 
 
 def measure(name: str, rows: int, arguments: list[str]) -> dict[str, object]:

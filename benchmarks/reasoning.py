@@ -2,7 +2,8 @@
 
     PYTHONPATH=src python benchmarks/reasoning.py
 
-Builds 2,000 narratives in memory from the phrasebook, then times three passes of each and prints the best.
+Builds 2,000 narratives in memory from the phrasebook, keeps those whose trace holds (as `prepare` does), then times three
+passes of each and prints the best.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 
 from thce import codes
 from thce.narratives import synthetic
+from thce.narratives.examples import faithful
 from thce.reasoning import completion, verify
 from thce.reasoning.negatives import one_negative
 from thce.settings.narratives import NarrativesParams
@@ -52,8 +54,9 @@ def best(count: int, run: Callable[[], None], passes: int = 3) -> float:
 def main() -> None:
     book = codes.open("data/codes")
     rows = synthetic.build(synthetic.material(book, "data/phrasebook", "data/grammar", SEED), PARAMS, SEED)["train"]
-    texts = [completion(row, book, SEED) for row in rows]
-    rejected = [made.text for row in rows if (made := one_negative(row, book, SEED))]
+    held = [(row, text) for row in rows if (text := faithful(row, book, SEED)) is not None]
+    rows, texts = [row for row, _ in held], [text for _, text in held]
+    rejected = [(row["narrative"], made.text) for row in rows if (made := one_negative(row, book, SEED))]
 
     def built() -> None:
         for row in rows:
@@ -64,8 +67,8 @@ def main() -> None:
             verify(row["narrative"], text, book)
 
     def bad() -> None:
-        for row, text in zip(rows, rejected, strict=False):
-            verify(row["narrative"], text, book)
+        for narrative, text in rejected:
+            verify(narrative, text, book)
 
     print(f"verify, built traces    {best(len(rows), good):8,.0f} /s")
     print(f"verify, hard negatives  {best(len(rejected), bad):8,.0f} /s")

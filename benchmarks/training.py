@@ -6,7 +6,7 @@
 Supervised: every variant starts from the same random weights and sees the same rows once, at one learning rate and batch
 size; `loss` is the mean per supervised token on held-out rows afterwards, measured in one way for all.
 
-- `thce`       rows of like length together, loss computed at the supervised tokens alone
+- `thce`       rows of like length together, loss computed at the supervised tokens alone, the profile's optimizer
 - `ancestor`   packing, gradient checkpointing, no bucketing, `max_length` just above the longest row
 - `trl`        TRL's defaults but for batch size, learning rate and seed
 
@@ -73,7 +73,9 @@ def supervised(model: Any, tokenizer: Any, rows: list[Any], held: list[Any], set
                 arguments = steps.arguments(settings, "stage2", len(rows), Path(folder), SEED)
             else:
                 arguments = SFTConfig(output_dir=folder, **(plain | changes))
-            made = trainer(model=mine, args=arguments, train_dataset=Dataset.from_list(data), processing_class=tokenizer)
+            extra = {"muon_learning_rate": settings.muon_learning_rate} if changes is None else {}
+            given = Dataset.from_list(data)
+            made = trainer(model=mine, args=arguments, train_dataset=given, processing_class=tokenizer, **extra)
             fit.drop_printer(made)
             begun = time.perf_counter()
             made.train()

@@ -56,7 +56,7 @@ class SupervisedTrainer(Finite, SFTTrainer):
         self.muon_learning_rate = muon_learning_rate
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
-        """The library's, or Muon and AdamW where a rate for Muon is given."""
+        """The library's, or Muon and AdamW where a rate for Muon is given; `UserError` where FSDP shares the matrices out."""
         if self.muon_learning_rate is None or self.optimizer is not None:
             made: Optimizer = super().create_optimizer(model)
             return made
