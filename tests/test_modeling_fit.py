@@ -18,6 +18,7 @@ from thce import files
 from thce.answers import format_answer
 from thce.errors import UserError
 from thce.modeling import base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
+from thce.modeling.muon import Stacked
 from thce.modeling.trainer import SupervisedTrainer
 from thce.settings.modeling import BaseParams, Stage1Params
 
@@ -62,6 +63,7 @@ SFT = Stage1Params(
     max_grad_norm=1.0,
     descriptions=1.0,
     chop=0.1,
+    echo=0,
     max_length=256,
     save_steps=4,
     patience=0,
@@ -153,6 +155,25 @@ def test_muon_turns_the_matrices_inside_the_layers_and_adamw_the_rest(parent: Pa
             assert float(change.abs().max()) == pytest.approx(0.01, rel=1e-2), name
 
 
+def test_matrices_made_orthogonal_together_move_as_one_by_one() -> None:
+    torch.manual_seed(0)
+    shapes = [(24, 24), (64, 24), (24, 64), (24, 24)]
+    theirs = [torch.nn.Parameter(torch.randn(*shape)) for shape in shapes]
+    ours = [torch.nn.Parameter(one.detach().clone()) for one in theirs]
+    given: dict[str, float] = {"lr": 0.02, "weight_decay": 0.1}
+    first, second = torch.optim.Muon(theirs, adjust_lr_fn="match_rms_adamw", **given), Stacked(ours, **given)
+    for _ in range(3):
+        for one, other in zip(theirs, ours, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        ours[0].grad = theirs[0].grad = None  # as for a matrix that a batch did not use
+        first.step()
+        second.step()
+    for one, other in zip(theirs, ours, strict=True):
+        assert torch.allclose(one, other, atol=2e-3)
+    assert not torch.allclose(ours[1], theirs[1].detach() * 0.9)
+
+
 def test_muon_and_matrices_dealt_out_in_parts_are_refused(
     parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +185,23 @@ def test_muon_and_matrices_dealt_out_in_parts_are_refused(
     monkeypatch.setattr(trainer, "is_fsdp_enabled", True)
     with pytest.raises(UserError, match=r"params\.yaml: stage2\.muon_learning_rate: .*FSDP.*; set it to null"):
         trainer.create_optimizer()
+
+
+def test_narratives_are_repeated_word_for_word_and_no_further_than_sixty_words() -> None:
+    talks = conversations()[:2]
+    talks[1][1]["content"] = "  one\ntwo <|im_end|> " + "more " * 80
+    assert sft.echoes(talks, 0) == []
+    short, long = sft.echoes(talks + conversations(), 2)
+    assert [turn["content"] for turn in short] == [sft.ECHO, talks[0][1]["content"], talks[0][1]["content"]]
+    assert long[1]["content"] == long[2]["content"] and len(long[1]["content"].split()) == 60
+    assert long[1]["content"].startswith("one\ntwo < |im_end|> more")  # no control token in an answer
+
+
+def test_echoes_are_trained_on(parent: Path, tmp_path: Path) -> None:
+    talks = conversations()
+    _, metrics = sft.train_stage("stage1", parent, tmp_path / "out", talks, talks[:6], replace(SFT, echo=10, epochs=1.0), 11)
+    assert metrics["examples"] == len(talks) + 10 == metrics["rows"]
+    assert files.read_json(tmp_path / "out" / "prompt.json")["system"] == talks[0][0]["content"]
 
 
 def test_the_learning_rate_rises_stays_and_falls(tmp_path: Path) -> None:

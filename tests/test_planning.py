@@ -45,7 +45,7 @@ def test_a_dry_run_plans_a_stage_and_leaves_nothing(nowhere: Path, capsys: pytes
     found = json.loads(capsys.readouterr().out)
     assert sorted(nowhere.rglob("*")) == before
     settings = params.load(Stage1Params, "configs/smoke.yaml")
-    rows = params.load(PrepareParams, "configs/smoke.yaml").stage1_train
+    rows = params.load(PrepareParams, "configs/smoke.yaml").stage1_train + settings.echo
     assert found["rows"] == rows and found["steps"] == -(-round(rows * settings.epochs) // settings.batch_size)
     assert found["rows_checked"] == 50 and not any(found["checks"].values()) and found["faults"] == []
     assert found["operations"] == pytest.approx(6 * found["parameters"] * found["tokens_per_epoch"] * settings.epochs, rel=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,23 @@ from thce.settings.modeling import SFTParams
 
 Messages = list[dict[str, str]]
 
+ECHO = "Repeat the narrative."
+_FIRST_WORDS = re.compile(r"\S+(?:\s+\S+){0,59}")
+
 
 def messages(path: Path, count: int | None = None) -> list[Messages]:
     """The conversations of a prepared file, the first `count` of them if given."""
     return [row["messages"] for row in islice(files.read_jsonl(path), count)]
+
+
+def echoes(conversations: list[Messages], count: int) -> list[Messages]:
+    """The first `count` narratives, each with itself as the answer; of a long one its first sixty words."""
+    found = []
+    for *_, user, _ in conversations[:count]:
+        if match := _FIRST_WORDS.search(chat.neutralise(user["content"])):
+            turns = (("system", ECHO), ("user", match[0]), ("assistant", match[0]))
+            found.append([{"role": role, "content": content} for role, content in turns])
+    return found
 
 
 def train_stage(
@@ -29,13 +43,14 @@ def train_stage(
     settings: SFTParams,
     seed: int,
 ) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """Fine-tune `parent` on the conversations in `train` and write the model to `out`.
+    """Fine-tune `parent` on the conversations in `train` and `settings.echo` echoes of them, and write the model to `out`.
 
     Returns the loss curve and the metrics, both empty but in the process that writes; validation losses are per supervised
     token, before and after the stage. The first conversation's system prompt is the model's own; that of the parent stays
     known as the one for direct answers.
     """
     model, tokenizer = base.load(parent)
+    train = train + echoes(train, settings.echo)
     val = [chat.encode(tokenizer, conversation) for conversation in val_messages]
 
     def encode(index: int, chop: random.Random) -> fit.Row:

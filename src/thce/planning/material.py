@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoTokenizer, LlamaConfig, LlamaForCausalL
 
 from thce import files
 from thce.errors import UserError
-from thce.modeling import base, chat, dpo
+from thce.modeling import base, chat, dpo, sft
 from thce.modeling import tokenizer as tokenizers
 from thce.settings.modeling import BaseParams, SFTParams, Stage3Params
 from thce.settings.prepare import PrepareParams
@@ -66,6 +66,14 @@ def read(stage: str, count: int, prepare: PrepareParams) -> Rows:
         if messages[0]["role"] == "system":
             messages[0]["content"] = system
     return Rows(str(path), sample, count)
+
+
+def echoes(rows: Rows, settings: SFTParams | Stage3Params) -> list[Rows]:
+    """The narratives of `rows` that the training repeats as well, if there are any."""
+    if isinstance(settings, Stage3Params) or not settings.echo:
+        return []
+    talks = sft.echoes([row["messages"] for row in rows.sample], len(rows.sample))
+    return [Rows(f"{rows.source}, repeated", [{"messages": talk} for talk in talks], min(settings.echo, rows.count))]
 
 
 def tokenizer_of(params: BaseParams) -> tuple[PreTrainedTokenizerBase, str]:

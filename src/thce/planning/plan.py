@@ -48,12 +48,13 @@ def make(stage: str, profile: str, threads: int) -> dict[str, Any]:
 
     tokenizer, which = material.tokenizer_of(base)
     model = material.model_of(base, tokenizer, seed)
-    groups = [material.read(name, count, params.load(PrepareParams, path)) for name, count in _counts(stage, path, settings)]
+    told = [material.read(name, count, params.load(PrepareParams, path)) for name, count in _counts(stage, path, settings)]
+    groups = told + material.echoes(told[0], settings)
     tokens, supervised, lengths = _tokens(tokenizer, groups, settings, seed)
     total = math.ceil(sum(group.count for group in groups) * settings.epochs)
     count = math.ceil(total / settings.batch_size)
     checks: dict[str, int] = {}
-    for group in groups:
+    for group in told:
         for name, failed in material.faults(tokenizer, group.sample).items():
             checks[name] = checks.get(name, 0) + failed
     long = material.longest(lengths, settings, stage)
@@ -79,7 +80,7 @@ def make(stage: str, profile: str, threads: int) -> dict[str, Any]:
         "parameters": model.num_parameters(),
         "tokenizer": which,
         "rows_from": [group.source for group in groups],
-        "rows_checked": sum(len(group.sample) for group in groups),
+        "rows_checked": sum(len(group.sample) for group in told),
         "checks": checks,
         "faults": [long] if long else [],
         "rows": sum(group.count for group in groups),

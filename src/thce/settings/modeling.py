@@ -76,6 +76,8 @@ class SFTParams:
     description, many tokens, follows from it and is appended when decoding under the code table."""
     chop: float = knob(0, 1)
     """Probability that a word of the narrative is tokenized in two pieces (subword regularisation)."""
+    echo: int = knob(0)
+    """Narratives that the model also learns to repeat, so that it can quote: answers alone make it forget how to copy."""
     max_length: int = knob(16)
     """Longest row in tokens. A longer row stops the stage: nothing is ever cut silently."""
     save_steps: int = knob(1)
