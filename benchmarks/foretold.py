@@ -4,7 +4,7 @@
 
 Per model the share of tokens that are its first choice, on wordings of training and on held-out ones (`known`, `unseen`):
 the opening of the trace, the first quotation by place, where it ends, the place in the table, the deciding step, the line
-that names the code, and the answer. Needs `dvc repro stage3`; no test row is read.
+that names the code, and the answer. Needs `dvc repro stage3`; no test row is read. A dash: no such token among the rows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
 import torch
 
 from thce import answers, files
+from thce.errors import UserError
 from thce.modeling import base, chat, runtime
 from thce.narratives.phrasebook import key
 
@@ -82,16 +83,22 @@ def main() -> None:
             for name, some in foretold(model, tokenizer, row["messages"]).items():
                 hits[kind][name] += some
         result[str(path)] = {
-            kind: {name: round(100 * sum(found[name]) / len(found[name]), 1) for name in PARTS} for kind, found in hits.items()
+            kind: {name: round(100 * sum(some) / len(some), 1) if (some := found[name]) else None for name in PARTS}
+            for kind, found in hits.items()
         }
     if args.json:
         print(json.dumps(result, indent=2))
         return
     print(f"{'%, known / unseen':24}" + "".join(f"{name:>14}" for name in PARTS))
     for path, kinds in result.items():
-        cells = (f"{kinds['known'][name]:.1f} / {kinds['unseen'][name]:.1f}" for name in PARTS)
+        shares = ([kinds[kind][name] for kind in ("known", "unseen")] for name in PARTS)
+        cells = (" / ".join("-" if share is None else f"{share:.1f}" for share in pair) for pair in shares)
         print(f"{path:24}" + "".join(f"{cell:>14}" for cell in cells))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
