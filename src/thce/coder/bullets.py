@@ -52,10 +52,10 @@ def script_for(
         steps += [
             Step(tuple(evidence), (here + 1,) * len(evidence)),
             Step(tuple(placed), (here + 2,) * len(placed)),
+            Step(tuple(last), (here + 3,) * len(last)),
         ]
         if reasons:
-            steps.append(Step(tuple(reasons), (here + 3,) * len(reasons)))
-        steps.append(Step(tuple(last), (len(steps) + 1,) * len(last)))
+            steps.append(Step(tuple(reasons), (here + 4,) * len(reasons)))
     return tuple(steps), held
 
 

@@ -31,7 +31,7 @@ class Evidence:
 def quoted(reasoning: str, narrative: str, code: str) -> tuple[Evidence, ...]:
     """What the trace quotes for a code, as far as it stands in the narrative.
 
-    The bullets of a code end with the one that names it, so a quotation belongs to the next code named.
+    A code is named after what is quoted for it, so a quotation belongs to the next code named.
     """
     found: dict[tuple[int, int], Evidence] = {}
     quotes: list[str] = []

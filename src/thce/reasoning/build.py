@@ -29,7 +29,7 @@ _QUOTE_WORDS = 18
 def trace(row: Mapping[str, Any], book: CodeBook, seed: int) -> str:
     """The bullets for a row of `data/narratives/`, without think tags; the same seed gives the same wordings.
 
-    One code: evidence, placement, what decides (where the tables and the text give a reason), code. Several: evidence,
+    One code: evidence, placement, code, what decides (where the tables and the text give a reason). Several: evidence,
     placement and code for each. None: what the text says of it, and that there is no code. Raises `UserError` for a row
     whose evidence is not in its narrative or whose code is not in the tables.
     """
@@ -82,10 +82,8 @@ def grade(verdict: Verdict) -> str:
 
 def _group(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, single: bool) -> list[str]:
     lines = [grammar.write(EVIDENCE, pick, quote=quote), place(pair, facts, pick // 3, single)]
-    if single:
-        lines += decide(narrative, quote, pair, facts, pick // 11)
     lines.append(grammar.write(ANSWER, pick // 5 if pick % 4 == 0 else 0, code=pair[1]))
-    return lines
+    return lines + decide(narrative, quote, pair, facts, pick // 11) if single else lines
 
 
 def place(pair: tuple[str, str], facts: Knowledge, pick: int, full: bool = True) -> str:
@@ -142,8 +140,8 @@ def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts:
     lines = [
         grammar.write(EVIDENCE, 0, quote=quote),
         place(pair, facts, 0),
-        line,
         grammar.write(ANSWER, 0, code=pair[1]),
+        line,
     ]
     text = format_completion("\n".join(lines), format_answer([(*pair, entry.short_title)]))
     return verify(narrative, text, facts.book).decision

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from thce.answers import CODE_TYPES, Code, Parsed
-from thce.reasoning import words
+from thce.reasoning import grammar, words
 from thce.reasoning.facets import BY_NAME, ORGANISMS, VALUES, is_other, is_unspecified, thing_cue
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
 from thce.reasoning.knowledge import Knowledge
@@ -47,17 +47,11 @@ class Checker:
         self.evidence: list[str] = []
 
     def claims(self, lines: list[str], bullets: list[Bullet | None]) -> Iterator[Claim]:
-        """One claim per bullet; a group of bullets is judged by the code that ends it."""
+        """One claim per bullet; a group of bullets is judged by the code it names."""
         self.evidence = [bullet["quote"] for bullet in bullets if bullet and bullet.kind == EVIDENCE]
-        group: list[tuple[str, Bullet | None]] = []
-        done = 0
-        for line, bullet in zip(lines, bullets, strict=False):
-            group.append((line, bullet))
-            if bullet is not None and bullet.kind == ANSWER:
-                yield from self._group(group, done, bullet["code"])
-                done += 1
-                group = []
-        yield from self._group(group, done, "")
+        for number, group in enumerate(grammar.groups(bullets)):
+            named = (bullet["code"] for at in group if (bullet := bullets[at]) is not None and bullet.kind == ANSWER)
+            yield from self._group([(lines[at], bullets[at]) for at in group], number, next(named, ""))
 
     def _group(self, group: list[tuple[str, Bullet | None]], number: int, concluded: str) -> Iterator[Claim]:
         code = self._code(number, concluded)
@@ -71,7 +65,7 @@ class Checker:
             elif bullet.kind == REASON:
                 problem = self._reason(bullet)
             elif code is None:
-                problem = "no code follows"
+                problem = "no code is named"
             else:
                 problem = _RULES[bullet.kind](self, code, bullet, quotes)
             if problem is None:

@@ -7,6 +7,7 @@ tries a fixed number of anchored patterns per line, so it is linear in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +102,20 @@ class Bullet:
 
     def __getitem__(self, name: str) -> str:
         return self.fields.get(name) or ""
+
+
+def groups(bullets: Sequence[Bullet | None]) -> list[range]:
+    """Where the bullets of each code stand, as positions in `bullets`.
+
+    What decides follows the code it is about, so the next group opens with the first other claim after a code.
+    """
+    starts, named = [0], False
+    for number, bullet in enumerate(bullets):
+        if named and bullet is not None and bullet.kind not in (*DECISIONS, EXCLUSION):
+            starts.append(number)
+            named = False
+        named = named or (bullet is not None and bullet.kind == ANSWER)
+    return [range(start, end) for start, end in zip(starts, [*starts[1:], len(bullets)], strict=True) if end > start]
 
 
 def write(kind: str, pick: int, **fields: Any) -> str:

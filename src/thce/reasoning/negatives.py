@@ -91,13 +91,7 @@ def one_negative(row: Row, book: CodeBook, seed: int, found: Sequence[tuple[str,
 
 
 def _groups(lines: Sequence[str]) -> list[list[str]]:
-    groups: list[list[str]] = [[]]
-    for line in lines:
-        groups[-1].append(line)
-        bullet = grammar.read(line)
-        if bullet is not None and bullet.kind == ANSWER:
-            groups.append([])
-    return [group for group in groups if group]
+    return [[lines[at] for at in group] for group in grammar.groups([grammar.read(line) for line in lines])]
 
 
 def _pairs(row: Row) -> list[Pair]:
@@ -117,8 +111,8 @@ def _group(quote: str, pair: Pair, facts: Knowledge, decision: str = "", pick: i
     lines = [
         grammar.write(EVIDENCE, pick, quote=quote),
         place(pair, facts, pick),
-        decision,
         grammar.write(ANSWER, 0, code=pair[1]),
+        decision,
     ]
     return [line for line in lines if line]
 

@@ -100,28 +100,21 @@ def _answer_right(parsed: Parsed, book: CodeBook) -> bool:
     return bool(parsed.codes)
 
 
-_RANK = {EVIDENCE: 0, REASON: 0, PLACEMENT: 1, **dict.fromkeys(DECISIONS, 2), EXCLUSION: 2, ANSWER: 3}
+_RANK = {EVIDENCE: 0, REASON: 0, PLACEMENT: 1, ANSWER: 2, **dict.fromkeys(DECISIONS, 3), EXCLUSION: 3}
+_MOST = (3, 1, 1, 3)
+"""Bullets of each rank that one code may have at most."""
 
 
 def _in_order(bullets: list[Bullet | None]) -> bool:
-    """Evidence, placement, decisions, code: in this order in each group, nothing unreadable or left over."""
-    previous = -1
-    counts = [0, 0, 0, 0]
-    seen: list[Bullet] = []
-    for bullet in bullets:
-        if bullet is None or bullet in seen:
+    """Evidence, placement, code, decisions: in this order in each group, nothing unreadable, nothing said twice."""
+    for group in grammar.groups(bullets):
+        own = [bullet for number in group if (bullet := bullets[number]) is not None]
+        ranks = [_RANK[bullet.kind] for bullet in own]
+        if len(own) < len(group) or ranks != sorted(ranks) or any(own.count(bullet) > 1 for bullet in own):
             return False
-        rank = _RANK[bullet.kind]
-        if rank < previous:
+        if _RANK[ANSWER] not in ranks or any(ranks.count(rank) > most for rank, most in enumerate(_MOST)):
             return False
-        counts[rank] += 1
-        seen.append(bullet)
-        previous = rank
-        if bullet.kind == ANSWER:
-            if counts[0] > 3 or counts[1] > 1 or counts[2] > 3:
-                return False
-            previous, counts, seen = -1, [0, 0, 0, 0], []
-    return bool(bullets) and previous == -1
+    return bool(bullets)
 
 
 def _complete(bullets: list[Bullet | None], parsed: Parsed, kinds: tuple[str, ...]) -> bool:
@@ -137,11 +130,8 @@ def _complete(bullets: list[Bullet | None], parsed: Parsed, kinds: tuple[str, ..
     reasons = sum(1 for bullet in bullets if bullet and bullet.kind == REASON)
     if none:
         return reasons > 0 and not any(bullet and bullet.kind == EVIDENCE for bullet in bullets)
-    groups = 0
-    seen = False
-    for bullet in bullets:
-        seen = seen or bool(bullet and bullet.kind == EVIDENCE)
-        if bullet and bullet.kind == ANSWER:
-            groups += seen
-            seen = False
-    return groups == wanted and not reasons
+    held = 0
+    for group in grammar.groups(bullets):
+        kinds_here = [bullet.kind for number in group if (bullet := bullets[number]) is not None]
+        held += EVIDENCE in kinds_here and ANSWER in kinds_here
+    return held == wanted and not reasons
