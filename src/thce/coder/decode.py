@@ -350,9 +350,11 @@ def _dice(seed: int, number: int, sample: int, count: int) -> list[float]:
 
 def _draw(logits: Tensor, temperature: float, top_p: float, throw: Tensor) -> Tensor:
     """A token per row: the place where `throw` (uniform, [rows]) falls in the nucleus of the tempered distribution."""
-    probability, token = torch.softmax(logits.double() / temperature, dim=-1).sort(dim=-1, descending=True, stable=True)
-    total = probability.cumsum(dim=-1)
-    inside = total - probability < top_p  # the most probable token is always inside
-    mass = (probability * inside).sum(dim=-1, keepdim=True)
-    place = (total < throw[:, None] * mass).sum(dim=-1, keepdim=True).clamp(max=inside.sum(dim=-1, keepdim=True) - 1)
-    return token.gather(-1, place).squeeze(-1)
+    probability = torch.softmax(logits.double() / temperature, dim=-1)
+    if top_p < 1:
+        ordered = probability.sort(dim=-1, descending=True).values
+        inside = ordered.cumsum(dim=-1) - ordered < top_p  # the most probable token is always inside
+        least = ordered.where(inside, 1.0).amin(dim=-1, keepdim=True)
+        probability = probability.where(probability >= least, 0.0)
+    total = probability.cumsum(dim=-1)  # in the order of the vocabulary: sorting it would take half of the sampling
+    return (total <= throw[:, None] * total[:, -1:]).sum(dim=-1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -64,27 +66,32 @@ def judge(row: Mapping[str, Any], sample: Sample, book: CodeBook) -> Judged:
 def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | None) -> Pair | None:
     """The most instructive pair for one prompt.
 
-    `trace` is the built completion, right by construction; `negative` a built negative as (fault, text). Among good samples
-    the shortest is chosen; among bad ones a wrong answer in good form goes before an unfaithful one, before a broken one.
+    `trace` is the built completion, right by construction; `negative` a built negative as (fault, text). Of good and bad
+    samples the two most alike are taken, so that what differs is what is wrong; the shorter ones where several are, and
+    unreadable or unfinished ones only where there is no other. Without a good sample the built trace is mended to.
     """
     good = sorted((one for one in judged if one.fault is None), key=lambda one: (one.tokens, one.text))
-    bad = sorted(
-        (one for one in judged if one.fault is not None),
-        key=lambda one: ((WRONG, UNFAITHFUL, BROKEN).index(one.fault or BROKEN), one.tokens, one.text),
-    )
-    if bad and good:
-        return Pair(good[0].text, bad[0].text, "own", bad[0].fault or BROKEN)
+    bad = sorted((one for one in judged if one.fault is not None), key=lambda one: (one.tokens, one.text))
+    bad = [one for one in bad if one.fault != BROKEN] or bad
     if bad:
-        return Pair(trace, bad[0].text, "mended", bad[0].fault or BROKEN)
+        chosen = [one.text for one in good] or [trace]
+        text, worse = max(product(chosen, bad), key=lambda pair: alike(pair[0], pair[1].text))
+        return Pair(text, worse.text, "own" if good else "mended", worse.fault or BROKEN)
     if negative is not None:
         return Pair(good[0].text if good else trace, negative[1], "built", negative[0])
     return None
 
 
+def alike(one: str, other: str) -> float:
+    """How much of two texts is the same run of words, 0 to 1."""
+    return SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
+
+
 def mix(
     pairs: Sequence[tuple[str, str, Pair]], built_share: float, max_per_code: int, max_pairs: int, seed: int
 ) -> list[tuple[str, Pair]]:
-    """At most `max_pairs` of the (id, first code, pair) triples, in seeded order, the model's own before built ones.
+    """At most `max_pairs` of the (id, first code, pair) triples, in seeded order: the model's own contrasts, then its mended
+    samples, then built ones.
 
     Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs. Pairs of texts
     without a code (`NO_CODE`) are not held to that: they are a tenth of the prompts, and without them the model learns to
@@ -95,17 +102,18 @@ def mix(
     per_code: Counter[str] = Counter()
     taken: list[tuple[str, Pair]] = []
 
-    def take(origins: Sequence[str], limit: int) -> None:
+    def take(origin: str, limit: int) -> None:
         for name, code, pair in order:
             if len(taken) >= limit:
                 return
-            if pair.origin in origins and (code == NO_CODE or per_code[code] < max_per_code):
+            if pair.origin == origin and (code == NO_CODE or per_code[code] < max_per_code):
                 per_code[code] += 1
                 taken.append((name, pair))
 
-    take(("own", "mended"), round(max_pairs * (1 - built_share)))
+    for origin in ("own", "mended"):
+        take(origin, round(max_pairs * (1 - built_share)))
     own = len(taken)
     built = round(own * built_share / (1 - built_share)) if built_share < 1 else max_pairs
-    take(("built",), min(max_pairs, own + built))
+    take("built", min(max_pairs, own + built))
     Random(derive(seed, "order")).shuffle(taken)
     return taken
