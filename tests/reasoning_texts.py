@@ -53,35 +53,35 @@ def text(answer: str, *bullets: str) -> str:
     return "<think>\n" + "\n".join(f"- {bullet}" for bullet in bullets) + "\n</think>\n" + answer
 
 
-def cold(*middle: str) -> str:
-    """The bronchitis trace with these bullets before the code."""
-    return text(J20, Q_COLD, IN_J20, *middle, C_J20)
+def cold(*decisions: str) -> str:
+    """The bronchitis trace with these bullets after the code."""
+    return text(J20, Q_COLD, IN_J20, C_J20, *decisions)
 
 
 def knee(decision: str, quote: str = Q_KNEE) -> str:
     """The knee trace with this decision."""
-    return text(M17, quote, IN_M17, decision, "Code: M17.11")
+    return text(M17, quote, IN_M17, "Code: M17.11", decision)
 
 
 def lipids(decision: str) -> str:
     """The lipid trace with this decision."""
-    return text(E78, 'Stated: "mixed dyslipidemia"', IN_E78, decision, "Code: E78.2")
+    return text(E78, 'Stated: "mixed dyslipidemia"', IN_E78, "Code: E78.2", decision)
 
 
 def walker(decision: str, quote: str = "walker") -> str:
     """The walker trace with this decision."""
-    return text(E0130, f'Stated: "{quote}"', IN_DME, decision, "Code: E0130")
+    return text(E0130, f'Stated: "{quote}"', IN_DME, "Code: E0130", decision)
 
 
 def reflux(decision: str, quote: str) -> str:
     """The reflux trace with this decision."""
-    return text(K21, f'Stated: "{quote}"', IN_K21, decision, "Code: K21.9")
+    return text(K21, f'Stated: "{quote}"', IN_K21, "Code: K21.9", decision)
 
 
 def bmi(number: str, span: str) -> str:
     """The body mass index trace with this range."""
     quote = f'Stated: "BMI {number}"'
-    return text(Z68, quote, "Category: Z68 Body mass index [BMI]", f'Decides: "{number}" lies in {span}', "Code: Z68.31")
+    return text(Z68, quote, "Category: Z68 Body mass index [BMI]", "Code: Z68.31", f'Decides: "{number}" lies in {span}')
 
 
 def gout(quote: str = "gout") -> str:

@@ -46,7 +46,8 @@ def test_the_first_three_examples(example: dict, place: str, answer: str) -> Non
 def test_what_decides_is_named() -> None:
     assert "no organism" in trace(BRONCHITIS, book(), SEED)
     assert "not E0143" in trace(WALKER, book(), SEED)
-    assert "ype 2" in trace(DIABETES, book(), SEED).split("\n")[2]
+    code, decision = trace(DIABETES, book(), SEED).split("\n")[2:4]
+    assert "E11.9" in code and "ype 2" in decision  # what decides follows the code it is about
 
 
 @pytest.mark.parametrize(

@@ -54,15 +54,20 @@ def test_a_sample_is_judged_by_answer_form_and_claims(book: CodeBook, text: str,
     assert pairs.judge(NOTE, Sample(text, stopped), book).fault == fault
 
 
-def test_a_right_sample_stands_against_the_wrong_answer_in_good_form() -> None:
+def test_a_right_sample_stands_against_the_bad_one_most_like_it() -> None:
     judged = [
-        Judged("long", None, 9),
-        Judged("short", None, 5),
-        Judged("b", BROKEN, 3),
-        Judged("w", WRONG, 8),
-        Judged("u", UNFAITHFUL, 4),
+        Judged("cold in chest J20.9", None, 5),
+        Judged("cold J20.9", None, 3),
+        Judged("cold in chest J40", WRONG, 5),
+        Judged("something else altogether J40", WRONG, 5),
     ]
-    assert pairs.choose(judged, "trace", ("neighbour", "n")) == Pair("short", "w", "own", WRONG)
+    assert pairs.choose(judged, "trace", ("neighbour", "n")) == Pair("cold in chest J20.9", "cold in chest J40", "own", WRONG)
+
+
+def test_an_unfinished_sample_is_rejected_only_where_there_is_no_other() -> None:
+    good, broken, other = Judged("cold J20.9", None, 3), Judged("cold J20.9 and", BROKEN, 4), Judged("gout M10.9", UNFAITHFUL, 3)
+    assert pairs.choose([good, broken, other], "trace", None) == Pair("cold J20.9", "gout M10.9", "own", UNFAITHFUL)
+    assert pairs.choose([good, broken], "trace", None) == Pair("cold J20.9", "cold J20.9 and", "own", BROKEN)
 
 
 def test_where_every_sample_fails_the_built_trace_is_chosen() -> None:
@@ -85,4 +90,7 @@ def test_the_mix_keeps_to_its_caps_and_repeats() -> None:
     assert max(codes.values()) <= 4
     without = [(f"none-{i}", pairs.NO_CODE, Pair("c", "r", "own", WRONG)) for i in range(9)]
     assert len(pairs.mix(without, 0.25, 4, 24, 3)) == 9  # texts without a code are as many as they are
+    mended = [(f"mended-{i}", f"E{i}", Pair("c", "r", "mended", WRONG)) for i in range(50)]
+    both = Counter(pair.origin for _, pair in pairs.mix([*mended, *found], 0.25, 4, 32, 3))
+    assert both == {"own": 20, "mended": 4, "built": 8}  # the model's own contrasts go first
     assert mixed == pairs.mix(found, 0.25, 4, 24, 3) and mixed != pairs.mix(found, 0.25, 4, 24, 4)

@@ -106,9 +106,9 @@ class FirstLayer(nn.Module):
         rest[:, 1 : self.parts.head // 2] = self.names * NAME
         return torch.cat([content, rest], dim=1)
 
-    def forward(self, ids: Tensor, asked: Tensor, seen: Tensor) -> Tensor:
-        """Logits [rows, asked, vocabulary] at the places `asked` [rows, asked] of `ids` [rows, tokens], which see the tokens
-        where `seen` [rows, asked, tokens] is true."""
+    def forward(self, ids: Tensor, asked: Tensor, seen: Tensor, wanted: Tensor, among: Tensor) -> Tensor:
+        """Logits [places, candidates] of the tokens `among` [candidates] at those of the places `asked` [rows, asked] of `ids`
+        [rows, tokens] that are `wanted` [rows, asked]; each sees the tokens where `seen` [rows, asked, tokens] is true."""
         table = self.table()
         head, heads, width = self.parts.head, self.heads, self.parts.content
         tokens = functional.embedding(ids, table)
@@ -124,7 +124,7 @@ class FirstLayer(nn.Module):
         weights = weights.masked_fill(~seen[:, None], float("-inf")).softmax(-1)
         mixed = torch.einsum("bhqt,bthd->bqhd", weights, values).flatten(2)
         here = here + functional.pad(functional.linear(mixed, self.out), (0, head))
-        return functional.linear(_norm(here), table)
+        return functional.linear(_norm(here[wanted]), table[among])
 
 
 def frequencies(head: int) -> Tensor:
@@ -180,7 +180,9 @@ def teach(
 ) -> tuple[FirstLayer, list[dict[str, float]], float]:
     """Train the first layer; returns it, its loss curve, and the share of examples all right in its last pass.
 
-    `params.drop` is the share of tokens hidden from the asking token at each step.
+    `params.drop` is the share of tokens hidden from the asking token at each step. What competes in a step
+    are the tokens that some example asks for, marks and codes, and those of the step's texts: a third of the vocabulary, so a
+    pass takes half as long. Without the latter the layer's output resembles the words it read and drowns what is copied.
     """
     generator = torch.Generator().manual_seed(derive(seed, "head start") % 2**63)
     parts = Parts(params.hidden, params.hidden // params.heads)
@@ -189,6 +191,7 @@ def teach(
     matrices = [layer.query, layer.key, layer.value, layer.out]
     groups = [(params.learning_rate, [layer.vectors]), (params.learning_rate / 5, matrices)]
     optimizer = torch.optim.Adam([{"params": group} for _, group in groups], betas=(0.9, 0.98))
+    answers = torch.tensor(sorted({one.answer[place] for one in examples for place in one.asked}))
     per_pass = -(-len(examples) // params.batch_size)
     total = max(1, math.ceil(per_pass * params.epochs))
     step, share = 0, 0.0
@@ -204,14 +207,18 @@ def teach(
             for group, (peak, _) in zip(optimizer.param_groups, groups, strict=True):
                 group["lr"] = peak * min(1.0, (step + 1) / 50) * (1 - step / total)
             optimizer.zero_grad()
-            logits = layer(ids, places, seen & kept)
-            loss = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+            wanted = targets != -100
+            among = torch.cat([answers, ids.flatten()]).unique()
+            right_ones = torch.searchsorted(among, targets[wanted])
+            logits = layer(ids, places, seen & kept, wanted, among)
+            loss = functional.cross_entropy(logits, right_ones)
             loss.backward()
             optimizer.step()
             step += 1
             if step % max(1, total // 50) == 0:
                 points.append({"step": step, "loss": round(float(loss.detach()), 4)})
-            right += int(((logits.argmax(-1) == targets) | (targets == -100)).all(dim=1).sum())
+            missed = wanted.nonzero()[:, 0][logits.argmax(-1) != right_ones]
+            right += len(batch) - len(missed.unique())
             asked += len(batch)
         share = right / max(1, asked)
         print(f"base: pass {number + 1}: {share:.3f} of {asked} first answers right", file=sys.stderr, flush=True)
