@@ -13,9 +13,9 @@ are from data/prepared/stage3/val.jsonl, half from stage2/val.jsonl, and every v
 - `direct`    under the code table, without reasoning: exact
 - `gain`      good minus stage 2's, in points, with the paired bootstrap interval; `exact_gain` likewise
 
-What a variant changes is written as the keys of `params.yaml` are. `own_sft` and `own_dpo` train on the pairs both sides of
-which the model wrote itself: the former on the chosen side alone, which is rejection sampling (one round of expert iteration).
-`built_none` leaves out the pairs with a built negative; `mended` ones, a built trace against a sample, stay.
+What a variant changes is written as the keys of `params.yaml` are. The profile trains on pairs both sides of which the model
+wrote itself; `sft` on their chosen side alone, which is rejection sampling (one round of expert iteration); `with_built` adds
+the pairs with a built negative, `with_mended` those of a built trace against a sample.
 """
 
 from __future__ import annotations
@@ -76,18 +76,17 @@ VARIANTS = {
     "rate_1e-4_epochs_3": Variant({"learning_rate": 1e-4, "epochs": 3.0}),
     "epochs_3": Variant({"epochs": 3.0}),
     "sigmoid": losses("sigmoid"),
-    "sft_0.2": losses("sigmoid", "sft", weights=(1.0, 0.2)),
+    "sft_1": losses("sigmoid", "sft"),
+    "sft_10": losses("sigmoid", "sft", weights=(1.0, 10.0)),
     "ipo": losses("ipo", "sft"),
     "apo_zero": losses("apo_zero", "sft"),
     "sigmoid_norm": losses("sigmoid_norm", "sft", beta=5.0),
     "sft": losses("sft", learning_rate=1e-4),
-    "built_none": Variant({"origins": ("own", "mended")}),
-    "own_dpo": Variant({"learning_rate": 1e-4, "epochs": 3.0, "origins": ("own",)}),
-    "own_dpo_2e-4": Variant({"learning_rate": 2e-4, "epochs": 3.0, "origins": ("own",)}),
-    "own_dpo_epochs_6": Variant({"learning_rate": 1e-4, "epochs": 6.0, "origins": ("own",)}),
-    "own_sft": losses("sft", learning_rate=1e-4, epochs=3.0, origins=("own",)),
-    "own_sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0, origins=("own",)),
+    "sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0),
+    "with_built": Variant({"origins": ("own", "built")}),
+    "with_mended": Variant({"origins": ("own", "mended")}),
     "rlvr": Variant({"rlvr_steps": 30}),
+    "rlvr_1e-4": Variant({"rlvr_steps": 30, "rlvr_learning_rate": 1e-4}),
 }
 
 

@@ -118,7 +118,7 @@ def test_the_installed_model_answers_as_the_layer_does() -> None:
         place = torch.tensor([[len(ids) - 1]])
         seen = torch.ones(1, 1, len(ids), dtype=torch.bool)
         with torch.no_grad():
-            alone = layer(torch.tensor([ids]), place, seen)[0, 0]
+            alone = layer(torch.tensor([ids]), place, seen, torch.tensor([[True]]), torch.arange(len(tok())))[0]
             whole = model(torch.tensor([ids])).logits[0, -1]
         loud = tokenizer.spoken(tok(), CODES)
         assert loud[int(alone[loud].argmax())] == loud[int(whole[loud].argmax())]
