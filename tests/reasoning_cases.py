@@ -182,7 +182,12 @@ BAD = [
     ("two places", COLD, text(J20, Q_COLD, IN_J20, "Belongs to J20 Acute bronchitis", C_J20), "format placement"),
     ("wrong order", COLD, text(J20, IN_J20, Q_COLD, C_J20), "format"),
     ("placed after the code", COLD, text(J20, Q_COLD, C_J20, IN_J20), "format placement"),
-    ("four decisions", COLD, cold(*(f"Decides: no {thing} named" for thing in ("organism", "side", "cause", "site"))), "format decision"),
+    (
+        "four decisions",
+        COLD,
+        cold(*(f"Decides: no {thing} named" for thing in ("organism", "side", "cause", "site"))),
+        "format decision",
+    ),
     ("code first", COLD, text(J20, C_J20, Q_COLD, IN_J20), "format evidence placement"),
     (
         "what decides before the code",

@@ -152,6 +152,25 @@ def test_every_stage_is_compared_with_its_parent_and_the_system_with_the_best_ba
     assert summary.strongest(TESTS, FLOOR) == "svm"  # type: ignore[arg-type]
 
 
+def test_of_stages_that_reason_what_holds_is_compared_too() -> None:
+    text = "Came in with chest cold."
+    trace = (
+        f'<think>\n- Documented: "chest cold"\n- Category: J20 Acute bronchitis (J20-J22)\n- Code: J20.9\n</think>\n{line(J)}'
+    )
+    tests = {name: [item(f"{name}{number}", J, text, test_set=name) for number in range(2)] for name in ("known", "other")}
+    ids = [one.id for part in tests.values() for one in part]
+    told = {
+        "stage1": {name: written(name, line(J)) for name in ids},
+        "stage2": {name: written(name, trace, stopped=False) for name in ids},
+        "stage3": {name: written(name, trace if name != "other0" else trace.replace("J20-J22", "J00-J06")) for name in ids},
+    }
+    found = summary.comparisons(tests, {(stage, "free"): rows for stage, rows in told.items()}, {}, use())
+    assert {name: part["difference"] for name, part in found["stage3_vs_stage2_holds"].items()} == {
+        "known": 1.0, "other": 0.5, "all": 0.75,
+    }  # fmt: skip
+    assert "stage2_vs_stage1_holds" not in found
+
+
 def test_without_baselines_or_shared_rows_nothing_is_compared() -> None:
     assert summary.best_baselines(TESTS, {}) == {}
     apart = {("stage1", "constrained"): {"0": given("0", H)}, ("stage2", "constrained"): {"1": given("1", J)}}

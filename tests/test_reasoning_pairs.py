@@ -65,7 +65,11 @@ def test_a_right_sample_stands_against_the_bad_one_most_like_it() -> None:
 
 
 def test_an_unfinished_sample_is_rejected_only_where_there_is_no_other() -> None:
-    good, broken, other = Judged("cold J20.9", None, 3), Judged("cold J20.9 and", BROKEN, 4), Judged("gout M10.9", UNFAITHFUL, 3)
+    good, broken, other = (
+        Judged("cold J20.9", None, 3),
+        Judged("cold J20.9 and", BROKEN, 4),
+        Judged("gout M10.9", UNFAITHFUL, 3),
+    )
     assert pairs.choose([good, broken, other], "trace", None) == Pair("cold J20.9", "gout M10.9", "own", UNFAITHFUL)
     assert pairs.choose([good, broken], "trace", None) == Pair("cold J20.9", "cold J20.9 and", "own", BROKEN)
 

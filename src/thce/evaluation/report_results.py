@@ -119,6 +119,7 @@ def worth(sources: Sources) -> str:
         "stage2_vs_stage1_free": "the same, unconstrained",
         "stage3_vs_stage2": "stage 3 (preferences) vs stage 2",
         "stage3_vs_stage2_free": "the same, unconstrained",
+        "stage3_vs_stage2_holds": "the same: reasoning that holds",
         "stage2_reasoning_vs_direct": "stage 2: reasoning vs none",
         "stage3_reasoning_vs_direct": "stage 3: reasoning vs none",
         "system_reasoning_vs_direct": "whole system: reasoning vs none",
@@ -132,7 +133,8 @@ def worth(sources: Sources) -> str:
         if key in compare:
             rows.append(row([label, *(_difference(compare[key].get(name)) for name in sets)]))
     return (
-        "<p>Difference in exact answers on the same rows, in percentage points, with the paired 95 % bootstrap interval. "
+        "<p>Difference in exact answers (in one line: in reasoning that holds) on the same rows, in percentage points, with the "
+        "paired 95 % bootstrap interval. "
         '<span class="good">Green</span>: better; <span class="bad">red</span>: worse; grey: the interval holds 0, so these '
         "rows do not tell them apart. No correction for the number of comparisons.</p>"
         + table(["", *(title_of(name) for name in sets)], rows)

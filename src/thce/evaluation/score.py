@@ -204,6 +204,14 @@ def contrast(items: Sequence[Item], a: Sequence[bool], b: Sequence[bool], use: S
     return found._asdict()
 
 
+def holds(items: Sequence[Item], predictions: Sequence[Prediction], book: CodeBook) -> list[bool]:
+    """Whether each unconstrained completion ends its turn and holds in every part for the verifier, right or wrong."""
+    return [
+        bool(answer.stopped) and verify(item.narrative, answer.text or "", book).faithful
+        for item, answer in zip(items, predictions, strict=True)
+    ]
+
+
 def _interval(hits: Sequence[bool], items: Sequence[Item], use: Scoring) -> dict[str, Any]:
     found: Interval = mean_interval(hits, [item.cluster for item in items], use.seed, use.resamples)
     return found._asdict()

@@ -65,7 +65,8 @@ def strongest(tests: Tests, baselines: Systems) -> str:
 def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) -> dict[str, Any]:
     """Each stage against its parent, the system against the best baseline, with and without reasoning: paired, per test set.
 
-    A comparison covers the rows both were asked; positive differences favour the first of the two.
+    A comparison covers the rows both were asked; positive differences favour the first of the two. What is compared is whether
+    the answer is exact, or with `_holds` whether free reasoning holds in every part and ends, also over all sets together.
     """
     main = {name: mode for name, mode in found if mode not in ("free", "direct")}
     result: dict[str, Any] = {}
@@ -74,6 +75,9 @@ def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) 
             result[f"{child}_vs_{parent}"] = _against(tests, found[child, main[child]], found[parent, main[parent]], use)
         if (child, "free") in found and (parent, "free") in found:
             result[f"{child}_vs_{parent}_free"] = _against(tests, found[child, "free"], found[parent, "free"], use)
+            if parent != "stage1":  # which does not reason
+                every = {**tests, "all": [item for items in tests.values() for item in items]}
+                result[f"{child}_vs_{parent}_holds"] = _against(every, found[child, "free"], found[parent, "free"], use, True)
     for name in sorted(main):
         if (name, "direct") in found:
             result[f"{name}_reasoning_vs_direct"] = _against(tests, found[name, main[name]], found[name, "direct"], use)
@@ -87,12 +91,15 @@ def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) 
     return result
 
 
-def _against(tests: Tests, a: Predictions, b: Predictions, use: Scoring) -> dict[str, Any]:
+def _against(tests: Tests, a: Predictions, b: Predictions, use: Scoring, holds: bool = False) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for name, items in tests.items():
         both = [item for item in items if item.id in a and item.id in b]
         if both:
-            ours, theirs = (score.right(both, [rows[item.id] for item in both]) for rows in (a, b))
+            ours, theirs = (
+                score.holds(both, answers, use.book) if holds else score.right(both, answers)
+                for answers in ([rows[item.id] for item in both] for rows in (a, b))
+            )
             parts[name] = score.contrast(both, ours, theirs, use)
     return parts
 
