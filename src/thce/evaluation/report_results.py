@@ -133,8 +133,8 @@ def worth(sources: Sources) -> str:
         if key in compare:
             rows.append(row([label, *(_difference(compare[key].get(name)) for name in sets)]))
     return (
-        "<p>Difference in exact answers (in one line: in reasoning that holds) on the same rows, in percentage points, with the "
-        "paired 95 % bootstrap interval. "
+        "<p>Difference in exact answers (in one line: in reasoning that holds) on the same rows, in percentage points, with "
+        "the paired 95 % bootstrap interval. "
         '<span class="good">Green</span>: better; <span class="bad">red</span>: worse; grey: the interval holds 0, so these '
         "rows do not tell them apart. No correction for the number of comparisons.</p>"
         + table(["", *(title_of(name) for name in sets)], rows)
