@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -148,10 +149,9 @@ def _review(options: argparse.Namespace) -> int:
             import webbrowser
 
             webbrowser.open(where)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):  # the server may end in good order before the signal is raised again
             server(application(desk, key)).run(sockets=[listening])
-        except KeyboardInterrupt:
-            print(f"stopped; decisions are in {desk.output}", file=sys.stderr)
+        print(f"stopped; decisions are in {desk.output}", file=sys.stderr)
     return 0
 
 
