@@ -16,8 +16,7 @@ from thce.reasoning.verify import count_tokens, verify
 from thce.seeds import derive
 
 WRONG, UNFAITHFUL, BROKEN = "wrong", "unfaithful", "broken"
-"""How a sample fails: another answer in good form; the right answer on false claims; no readable or no finished answer.
-In this order of what can be learned from it."""
+"""How a sample fails: another answer in good form; the right answer on false claims; no readable or no finished answer."""
 
 NO_CODE = "NONE"
 """What leads a pair whose text supports no code."""
