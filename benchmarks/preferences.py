@@ -14,8 +14,8 @@ are from data/prepared/stage3/val.jsonl, half from stage2/val.jsonl, and every v
 - `gain`      good minus stage 2's, in points, with the paired bootstrap interval; `exact_gain` likewise
 
 What a variant changes is written as the keys of `params.yaml` are. The default profile trains on pairs both sides of which the
-model wrote itself; `sft` on their chosen side alone, which is rejection sampling (one round of expert iteration); `with_built` adds
-the pairs with a built negative, `with_mended` those of a built trace against a sample.
+model wrote itself; `sft` on their chosen side alone, which is rejection sampling (one round of expert iteration);
+`with_built` adds the pairs with a built negative, `with_mended` those of a built trace against a sample.
 """
 
 from __future__ import annotations
