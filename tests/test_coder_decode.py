@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from thce.answers import parse
-from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, _draw
 from thce.coder.trie import CodeSet
 from thce.errors import UserError
 from thce.modeling.chat import prompt_text
@@ -70,6 +70,23 @@ def test_sampling_stays_in_the_nucleus() -> None:
     ids = prompts(NARRATIVES[:3], True)
     greedy = decoder(True).free(ids, 30)
     assert decoder(True).free(ids, 30, temperature=1.0, top_p=1e-6) == greedy
+
+
+@pytest.mark.parametrize(
+    ("top_p", "temperature", "throws", "tokens"),
+    [
+        (1.0, 1.0, [0.0, 0.19, 0.21, 0.69, 0.71, 1 - 2**-53], [1, 1, 3, 3, 4, 4]),
+        (1.0, 0.5, [0.0, 0.10, 0.11, 0.75, 0.77], [1, 1, 3, 3, 4]),  # shares 4, 25 and 9 of 38
+        (0.8, 1.0, [0.0, 0.62, 0.63, 1 - 2**-53], [3, 3, 4, 4]),  # without the least likely
+        (0.5, 1.0, [0.0, 0.5, 1 - 2**-53], [3, 3, 3]),
+    ],
+)
+def test_a_token_is_drawn_as_often_as_it_is_probable(
+    top_p: float, temperature: float, throws: list[float], tokens: list[int]
+) -> None:
+    logits = torch.tensor([[0.0, 0.2, 0.0, 0.5, 0.3, 0.0]]).log().expand(len(throws), -1)
+    throw = torch.tensor(throws, dtype=torch.float64)
+    assert _draw(logits, temperature, top_p, throw).tolist() == tokens
 
 
 @pytest.mark.parametrize("trained", [True, False])

@@ -130,6 +130,7 @@ class Decoder:
                 else:
                     throw = torch.tensor(
                         [dice[i][min(len(written[i]), max_new_tokens - 1)] for i in rows.numbers],
+                        dtype=torch.float64,  # in single precision a throw just below 1 would be 1, behind the last token
                         device=self.model.device,
                     )
                     tokens = _draw(rows.logits, temperature, top_p, throw)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from thce.answers import Code
@@ -14,6 +15,9 @@ Systems = Mapping[tuple[str, str], Predictions]
 """(system, mode) -> id -> prediction."""
 
 Tests = Mapping[str, Sequence[Item]]
+
+Judge = Callable[[Sequence[Item], Sequence[Prediction]], list[bool]]
+"""What makes an answer count, row by row."""
 
 PARENTS = (("stage2", "stage1"), ("stage3", "stage2"), ("system", "stage3"), ("system", "retriever"))
 """What is compared with what it was made from."""
@@ -77,7 +81,8 @@ def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) 
             result[f"{child}_vs_{parent}_free"] = _against(tests, found[child, "free"], found[parent, "free"], use)
             if parent != "stage1":  # which does not reason
                 every = {**tests, "all": [item for items in tests.values() for item in items]}
-                result[f"{child}_vs_{parent}_holds"] = _against(every, found[child, "free"], found[parent, "free"], use, True)
+                judge = partial(score.holds, book=use.book)
+                result[f"{child}_vs_{parent}_holds"] = _against(every, found[child, "free"], found[parent, "free"], use, judge)
     for name in sorted(main):
         if (name, "direct") in found:
             result[f"{name}_reasoning_vs_direct"] = _against(tests, found[name, main[name]], found[name, "direct"], use)
@@ -91,15 +96,12 @@ def comparisons(tests: Tests, found: Systems, baselines: Systems, use: Scoring) 
     return result
 
 
-def _against(tests: Tests, a: Predictions, b: Predictions, use: Scoring, holds: bool = False) -> dict[str, Any]:
+def _against(tests: Tests, a: Predictions, b: Predictions, use: Scoring, judge: Judge = score.right) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     for name, items in tests.items():
         both = [item for item in items if item.id in a and item.id in b]
         if both:
-            ours, theirs = (
-                score.holds(both, answers, use.book) if holds else score.right(both, answers)
-                for answers in ([rows[item.id] for item in both] for rows in (a, b))
-            )
+            ours, theirs = (judge(both, [rows[item.id] for item in both]) for rows in (a, b))
             parts[name] = score.contrast(both, ours, theirs, use)
     return parts
 

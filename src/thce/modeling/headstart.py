@@ -210,15 +210,15 @@ def teach(
             optimizer.zero_grad()
             wanted = targets != -100
             among = torch.cat([answers, ids.flatten()]).unique()
-            right_ones = torch.searchsorted(among, targets[wanted])
+            expected = torch.searchsorted(among, targets[wanted])
             logits = layer(ids, places, seen & kept, wanted, among)
-            loss = functional.cross_entropy(logits, right_ones)
+            loss = functional.cross_entropy(logits, expected)
             loss.backward()
             optimizer.step()
             step += 1
             if step % max(1, total // 50) == 0:
                 points.append({"step": step, "loss": round(float(loss.detach()), 4)})
-            missed = wanted.nonzero()[:, 0][logits.argmax(-1) != right_ones]
+            missed = wanted.nonzero()[:, 0][logits.argmax(-1) != expected]
             right += len(batch) - len(missed.unique())
             asked += len(batch)
         share = right / max(1, asked)

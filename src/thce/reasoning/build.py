@@ -81,9 +81,14 @@ def grade(verdict: Verdict) -> str:
 
 
 def _group(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, single: bool) -> list[str]:
-    lines = [grammar.write(EVIDENCE, pick, quote=quote), place(pair, facts, pick // 3, single)]
-    lines.append(grammar.write(ANSWER, pick // 5 if pick % 4 == 0 else 0, code=pair[1]))
-    return lines + decide(narrative, quote, pair, facts, pick // 11) if single else lines
+    lines = [
+        grammar.write(EVIDENCE, pick, quote=quote),
+        place(pair, facts, pick // 3, single),
+        grammar.write(ANSWER, pick // 5 if pick % 4 == 0 else 0, code=pair[1]),
+    ]
+    if single:
+        lines += decide(narrative, quote, pair, facts, pick // 11)
+    return lines
 
 
 def place(pair: tuple[str, str], facts: Knowledge, pick: int, full: bool = True) -> str:

@@ -74,14 +74,14 @@ def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | Non
     bad = [one for one in bad if one.fault != BROKEN] or bad
     if bad:
         chosen = [one.text for one in good] or [trace]
-        text, worse = max(product(chosen, bad), key=lambda pair: alike(pair[0], pair[1].text))
+        text, worse = max(product(chosen, bad), key=lambda pair: _alike(pair[0], pair[1].text))
         return Pair(text, worse.text, "own" if good else "mended", worse.fault or BROKEN)
     if negative is not None:
         return Pair(good[0].text if good else trace, negative[1], "built", negative[0])
     return None
 
 
-def alike(one: str, other: str) -> float:
+def _alike(one: str, other: str) -> float:
     """How much of two texts is the same run of words, 0 to 1."""
     return SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
 

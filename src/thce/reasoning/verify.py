@@ -130,8 +130,5 @@ def _complete(bullets: list[Bullet | None], parsed: Parsed, kinds: tuple[str, ..
     reasons = sum(1 for bullet in bullets if bullet and bullet.kind == REASON)
     if none:
         return reasons > 0 and not any(bullet and bullet.kind == EVIDENCE for bullet in bullets)
-    held = 0
-    for group in grammar.groups(bullets):
-        kinds_here = [bullet.kind for number in group if (bullet := bullets[number]) is not None]
-        held += EVIDENCE in kinds_here and ANSWER in kinds_here
-    return held == wanted and not reasons
+    groups = ({bullet.kind for at in group if (bullet := bullets[at])} for group in grammar.groups(bullets))
+    return sum(group >= {EVIDENCE, ANSWER} for group in groups) == wanted and not reasons
