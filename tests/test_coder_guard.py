@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from thce.coder.coder import Coder, Options
 from thce.coder.decode import read_tokenizer
 from thce.coder.guard import Guard, Trail
-from thce.modeling.chat import neutralise
+from thce.modeling.chat import as_read
 
 pytestmark = pytest.mark.unit
 
@@ -101,4 +101,4 @@ def test_whatever_a_model_writes_every_quotation_stands_in_the_note(notes: list[
             for line in (prediction.reasoning or "").split("\n"):
                 quoted = re.match(r'- (?!Decides)[^"]*"([^"]+)"$', line)
                 if quoted:
-                    assert quoted[1].strip() in neutralise(note)
+                    assert quoted[1].strip() in as_read(note)

@@ -15,7 +15,7 @@ from thce.answers import NONE_ANSWER, format_answer, format_completion
 from thce.coder.bullets import script_for
 from thce.coder.decode import Decoder
 from thce.coder.script import Script, Step, explain
-from thce.modeling.chat import neutralise, prompt_text
+from thce.modeling.chat import as_read, prompt_text
 from thce.reasoning.knowledge import knowledge
 from thce.reasoning.verify import Verdict, verify
 
@@ -32,7 +32,7 @@ def decoder(known: bool = True) -> Decoder:
 
 
 def prompt(note: str) -> list[int]:
-    turns = [{"role": "system", "content": THINK}, {"role": "user", "content": neutralise(note)}]
+    turns = [{"role": "system", "content": THINK}, {"role": "user", "content": as_read(note)}]
     return decoder().encode(prompt_text(turns))
 
 

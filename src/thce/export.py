@@ -89,7 +89,7 @@ def _use(prompts: dict[str, str] | None) -> str:
     names = {"system": "its own way of answering", "system_direct": "an answer without reasoning"}
     if not prompts:
         return _USE.format(prompts="| anything | none |")
-    rows = [f"| {meaning} | `{chat.neutralise(prompts[name])}` |" for name, meaning in names.items()]
+    rows = [f"| {meaning} | `{chat.as_read(prompts[name])}` |" for name, meaning in names.items()]
     return _USE.format(prompts="\n".join(rows))
 
 

@@ -33,7 +33,7 @@ from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
 from thce.errors import UserError
 from thce.files import read_json
-from thce.modeling.chat import neutralise, prompt_text
+from thce.modeling.chat import as_read, prompt_text
 from thce.reasoning import grammar
 from thce.reasoning.build import place
 from thce.reasoning.knowledge import knowledge
@@ -198,7 +198,7 @@ class Coder:
             cutoff=self.options.cutoff,
             prefix=self._prefixes[first],
             guard=self.guard if first else None,
-            narratives=[neutralise(text) for text in texts],
+            narratives=[as_read(text) for text in texts],
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.evaluation.data import FREE, Item
-from thce.modeling.chat import neutralise
+from thce.modeling.chat import as_read
 from thce.narratives.endpoint import Endpoint, Journal, journal, request_key, run
 from thce.narratives.endpoint_tasks import Task
 
@@ -66,7 +66,7 @@ def free(
 
 
 def _task(number: int, narrative: str, system: str, seed: int) -> Task:
-    messages = ({"role": "system", "content": system}, {"role": "user", "content": neutralise(narrative)})
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": as_read(narrative)})
     return Task(number, 0, "", "", "", "test", messages, seed)
 
 

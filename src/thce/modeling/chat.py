@@ -16,6 +16,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from thce.answers import THINK_CLOSE
+from thce.capitals import small
 
 START = "<|im_start|>"
 STOP = "<|im_end|>"
@@ -32,17 +33,18 @@ _DESCRIPTION = re.compile(r"^\w+: \S+ \((?P<inside>.*)\)$", re.M)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
-def neutralise(text: str) -> str:
-    """The narrative with the first character of every control token doubled by a blank: `<|im_end|>` becomes `< |im_end|>`.
+def as_read(text: str) -> str:
+    """A narrative as the model gets it: a note in capitals in small letters, and a blank after the first character of every
+    control token: `<|im_end|>` becomes `< |im_end|>`.
 
-    The tokenizer then reads it as ordinary characters; offsets of evidence are taken on the original text.
+    The tokenizer then reads control tokens as ordinary characters; offsets of evidence are taken on the original text.
     """
-    return _CONTROL.sub(lambda match: "< " + match[0][1:], text)
+    return _CONTROL.sub(lambda match: "< " + match[0][1:], small(text))
 
 
 def prompt_text(messages: Messages) -> str:
     """The text a completion follows: system and user turns and the opening of the assistant's."""
-    parts = [f"{START}{message['role']}\n{neutralise(message['content'])}{STOP}\n" for message in messages]
+    parts = [f"{START}{message['role']}\n{as_read(message['content'])}{STOP}\n" for message in messages]
     return "".join(parts) + f"{START}assistant\n"
 
 
@@ -56,9 +58,9 @@ def encode_prompt(
     """
     if chop is None or rate <= 0:
         return tokenizer.encode(prompt_text(messages), add_special_tokens=False)
-    head = [f"{START}{message['role']}\n{neutralise(message['content'])}{STOP}\n" for message in messages[:-1]]
+    head = [f"{START}{message['role']}\n{as_read(message['content'])}{STOP}\n" for message in messages[:-1]]
     last = messages[-1]
-    first, *rest = cut(neutralise(last["content"]), chop, rate) or [""]
+    first, *rest = cut(as_read(last["content"]), chop, rate) or [""]
     ids = tokenizer.encode("".join(head) + f"{START}{last['role']}\n{first}", add_special_tokens=False)
     for piece in rest:
         ids.extend(tokenizer.encode(piece, add_special_tokens=False))

@@ -28,7 +28,7 @@ def echoes(conversations: list[Messages], count: int) -> list[Messages]:
     """The first `count` narratives, each with itself as the answer; of a long one its first sixty words."""
     found = []
     for *_, user, _ in conversations[:count]:
-        if match := _FIRST_WORDS.search(chat.neutralise(user["content"])):
+        if match := _FIRST_WORDS.search(chat.as_read(user["content"])):
             turns = (("system", ECHO), ("user", match[0]), ("assistant", match[0]))
             found.append([{"role": role, "content": content} for role, content in turns])
     return found

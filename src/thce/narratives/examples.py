@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from thce import codes, reasoning
+from thce.capitals import small
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import write_jsonl
@@ -116,7 +117,8 @@ def stage2(row: Row, book: CodeBook, system: str, seed: int) -> dict[str, Any] |
 def stage3(row: Row, book: CodeBook, system: str, seed: int, lexicon: Lexicon, index: PhraseIndex) -> dict[str, Any] | None:
     """A preference record: the built trace against one hard negative; None when either cannot be made."""
     text = faithful(row, book, seed)
-    rejected = one_negative(row, book, seed, located(row["narrative"], index, lexicon)) if text else None
+    read = as_quoted(row)
+    rejected = one_negative(read, book, seed, located(read["narrative"], index, lexicon)) if text else None
     if text is None or rejected is None:
         return None
     extra = {"rejected_kind": rejected.kind, "origin": "built"}
@@ -131,10 +133,18 @@ def stage3(row: Row, book: CodeBook, system: str, seed: int, lexicon: Lexicon, i
 def faithful(row: Row, book: CodeBook, seed: int) -> str | None:
     """The built completion, if the verifier accepts it: a text may deny what a source claims as evidence."""
     try:
-        text = reasoning.completion(row, book, seed)
+        text = reasoning.completion(as_quoted(row), book, seed)
     except UserError:
         return None
     return text if reasoning.verify(row["narrative"], text, book).faithful else None
+
+
+def as_quoted(row: Row) -> Row:
+    """The row as a trace quotes it: a narrative in capitals, and its evidence, in small letters."""
+    text = small(row["narrative"])
+    if text == row["narrative"]:
+        return row
+    return {**row, "narrative": text, "evidence": [{**one, "text": text[one["start"] : one["end"]]} for one in row["evidence"]]}
 
 
 def test(row: Row, book: CodeBook, system: str) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def faults(tokenizer: PreTrainedTokenizerBase, sample: list[dict[str, Any]]) -> 
         whole = chat.encode(tokenizer, [*prompt, answer])
         text = chat.prompt_text(prompt)
         learned = [token for token, on in zip(whole["input_ids"], whole["completion_mask"], strict=True) if on]
-        plain = [{**message, "content": chat.neutralise(message["content"])} for message in prompt]
+        plain = [{**message, "content": chat.as_read(message["content"])} for message in prompt]
         rendered = tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
         found["prompt is a prefix"] += whole["input_ids"][: len(ids)] != ids
         found["template"] += rendered != text

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from thce.answers import CODE_TYPES, Code, Parsed
+from thce.capitals import small
 from thce.reasoning import grammar, words
 from thce.reasoning.facets import BY_NAME, ORGANISMS, VALUES, is_other, is_unspecified, thing_cue
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
@@ -41,7 +42,8 @@ class Checker:
     """The claims of one completion against one narrative."""
 
     def __init__(self, narrative: str, parsed: Parsed, facts: Knowledge) -> None:
-        self.narrative = narrative
+        self.narrative = small(narrative)
+        self.shouted = self.narrative != narrative
         self.parsed = parsed
         self.facts = facts
         self.evidence: list[str] = []
@@ -94,7 +96,7 @@ class Checker:
         return "" if concluded == expected else f"concludes {concluded or 'none'}, the answer is {expected}"
 
     def _quoted(self, quote: str) -> Iterator[tuple[int, int]]:
-        return words.places(self.narrative, quote)
+        return words.places(self.narrative, quote.lower() if self.shouted else quote)
 
     def _spared(self, quote: str) -> str:
         """The narrative without the other items that the trace quotes as evidence."""

@@ -55,7 +55,7 @@ class Verdict:
 
 def verify(narrative: str, text: str, book: CodeBook) -> Verdict:
     """Judge the completion `text` for `narrative`; never raises, linear in both texts, does not know the right
-    answer.
+    answer. A note in capitals may be quoted as it is written or in small letters.
     """
     if len(text) > _MAX_TEXT or len(narrative) > _MAX_TEXT:
         return Verdict((), False, False, False, False, False, False, 0.0, False)
