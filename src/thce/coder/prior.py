@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Pair = tuple[str, str]
 Span = tuple[int, int]
+Told = list[tuple[int, str, bool]]
 
 _KEPT = 100_000
 """Words whose n-grams are kept."""
@@ -48,7 +50,10 @@ def features(text: str) -> Counter[str]:
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
     they would otherwise name.
     """
-    told = _told(text)
+    return _features(_told(text))
+
+
+def _features(told: Told) -> Counter[str]:
     found: Counter[str] = Counter()
     for _, word, asserted in told:
         if asserted:
@@ -57,7 +62,7 @@ def features(text: str) -> Counter[str]:
     return found
 
 
-def _told(text: str) -> list[tuple[int, str, bool]]:
+def _told(text: str) -> Told:
     """The words of a text, where each starts, and whether the text asserts it."""
     heard = [False] * len(text)
     for start, end in asserted_spans(text):
@@ -65,14 +70,15 @@ def _told(text: str) -> list[tuple[int, str, bool]]:
     return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
 
 
-def _grams(word: str) -> list[str]:
+@lru_cache(maxsize=_KEPT)
+def _grams(word: str) -> tuple[str, ...]:
     padded = f" {word} "
-    return [
+    return tuple(
         padded[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(max(1, len(padded) - size + 1))
-    ]
+    )
 
 
-def _names(told: Sequence[tuple[int, str, bool]]) -> list[str]:
+def _names(told: Told) -> list[str]:
     """Of n words their own names, then those of the n - 1 pairs."""
     marked = [word if asserted else f"!{word}" for _, word, asserted in told]
     return [*(f"={word}" for word in marked), *(f"={left} {right}" for left, right in pairwise(marked))]
@@ -151,7 +157,10 @@ class Prior:
 
     def bag(self, texts: Sequence[str]) -> Bag:
         """Whole texts as rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
-        rows = [self._rows(text, [(0, len(text))]) for text in texts]
+        return self._bag([_told(text) for text in texts])
+
+    def _bag(self, texts: Sequence[Told]) -> Bag:
+        rows = [self._rows(told, [(0, told[-1][0] + 1 if told else 0)]) for told in texts]
         sizes = np.array([len(row.index) for row in rows], np.int64)
         return Bag(
             np.append(0, sizes.cumsum()),
@@ -159,9 +168,8 @@ class Prior:
             np.concatenate([row.weight for row in rows]) if rows else np.zeros(0, np.float32),
         )
 
-    def _rows(self, text: str, spans: Sequence[Span]) -> Bag:
+    def _rows(self, told: Told, spans: Sequence[Span]) -> Bag:
         """Spans of one text as rows. What is denied, and what its words are, is said by the whole text."""
-        told = _told(text)
         places = [place for place, _, _ in told]
         numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
         words, pairs = numbers[: len(told)], numbers[len(told) :]
@@ -195,7 +203,7 @@ class Prior:
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
         """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
-        rows = self._rows(text, spans)
+        rows = self._rows(_told(text), spans)
         features, column = np.unique(rows.index, return_inverse=True)
         weights = np.zeros((len(spans), len(features)), np.float32)
         weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
@@ -245,13 +253,14 @@ def fit(
     import torch
     from torch.nn import functional
 
+    told = [_told(text) for text in texts]
     present: Counter[str] = Counter()
-    for text in texts:
-        present.update(features(text).keys())
+    for one in told:
+        present.update(_features(one).keys())
     vocabulary = sorted(name for name, count in present.items() if count >= min_count)
     idf = np.array([math.log((1 + len(texts)) / (1 + present[name])) + 1 for name in vocabulary], np.float32)
     empty = np.zeros((0, dim), np.float32)
-    bag = Prior(labels, vocabulary, idf, empty, empty, np.zeros(0, np.float32)).bag(texts)
+    bag = Prior(labels, vocabulary, idf, empty, empty, np.zeros(0, np.float32))._bag(told)
     generator = torch.Generator().manual_seed(seed % 2**63)
     vectors = torch.nn.EmbeddingBag(len(vocabulary), dim, mode="sum", sparse=True)
     output = torch.nn.Linear(dim, len(labels))
