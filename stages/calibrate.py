@@ -97,7 +97,9 @@ def main() -> None:
             others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)
             made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
             cases += further.cases(coder, others, made_texts, made_finds, made_reads, made_gold, fitted.fusion, twinned=True)
-        several, metrics[mode]["several"] = further.fit(cases, labels, settings.max_codes)
+        several, metrics[mode]["several"] = further.fit(
+            cases, labels, settings.max_codes, fitted.fusion, settings.target_precision
+        )
         if several:
             result[mode]["several"] = asdict(several)
 

@@ -17,6 +17,7 @@ from thce.answers import parse
 from thce.coder import fusion
 from thce.coder.coder import Coder, Options
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
+from thce.coder.several import Several
 from thce.coder.windows import windows
 from thce.errors import UserError
 from thce.reasoning.verify import verify
@@ -100,6 +101,24 @@ def test_an_unsure_answer_goes_to_review() -> None:
     found = cautious.code(NOTES[:3])
     assert {prediction.status for prediction in found} == {"review"}
     assert [names(one) for one in found] == [names(one) for one in coder().code(NOTES[:3])]
+
+
+@pytest.mark.parametrize(("doubt", "status"), [(0.4, "review"), (0.6, "coded")])
+def test_an_answer_beside_which_a_code_may_be_missing_goes_to_review(doubt: float, status: str) -> None:
+    never = Several({"piece": 0.0, "model": 0.0, "words": 0.0}, 0.0, 1.01, 40, doubt)  # every further piece is as likely as not
+    doubtful = Coder.load(taught(), book(), calibrated())
+    doubtful.several = {"direct": never}
+    alone, beside = doubtful.code(["Dx acute bronchitis.", "Dx acute bronchitis. Dx blood pressure walker."])
+    assert alone.status == "coded"
+    assert names(beside) == ["J20.9"] and beside.status == status
+
+
+@pytest.mark.parametrize("think", [True, False])
+def test_a_note_in_capitals_is_coded_and_its_evidence_shown_as_it_is_written(think: bool) -> None:
+    shouted, told = coder().code(["DX ACUTE BRONCHITIS.", "dx acute bronchitis."], think)
+    assert names(shouted) == names(told) == ["J20.9"]
+    assert shouted.codes[0].confidence == told.codes[0].confidence
+    assert [span.text for span in shouted.codes[0].evidence] == ["ACUTE BRONCHITIS"]
 
 
 @pytest.mark.parametrize("think", [True, False])

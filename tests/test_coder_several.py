@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from thce.coder import further
 from thce.coder.decide import Decision, extend
-from thce.coder.further import Case, fit, twins
-from thce.coder.fusion import UNNAMED
+from thce.coder.further import NEVER, Case, fit, twins
+from thce.coder.fusion import ALONE, UNNAMED
 from thce.coder.lookup import DENIED, PHRASE, Find
 from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, pieces
 from thce.coder.trie import NO_CODE
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.unit
 
 LABELS = [("ICD10", "H10.9"), ("ICD10", "K42.9"), ("ICD10", "R05.9"), ("ICD10", "J20.9"), ("CPT", "93880"), NO_CODE]
 WORDS = ["eye", "hernia", "cough", "bronchitis", "carotid"]
-ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5, 40)
+ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5, 40, 1.01)
 FLAT = np.full(len(LABELS), -np.log(len(LABELS)))
 
 
@@ -113,7 +114,7 @@ def test_no_more_codes_than_asked_for_and_none_below_the_least_probability() -> 
     text = "Red eye; hernia; carotid duplex."
     assert len(added(text, 0).numbers) == 3
     assert len(added(text, 0, most=2).numbers) == 2
-    assert added(text, 0, several=Several(ALWAYS.weights, 0.0, 1.01, 40)).numbers == [0]
+    assert added(text, 0, several=Several(ALWAYS.weights, 0.0, 1.01, 40, 1.01)).numbers == [0]
 
 
 def test_a_longer_note_than_any_it_was_fitted_on_earns_none() -> None:
@@ -180,12 +181,42 @@ def _cases(copies: int, second_is_right: bool) -> list[Case]:
 
 
 def test_fitting_learns_which_pieces_earn_a_code() -> None:
-    several, metrics = fit(_cases(40, True), LABELS, 5)
+    several, metrics = fit(_cases(40, True), LABELS, 5, ALONE, 0.95)
     assert several is not None and metrics["with"] == {"exact": 1.0, "f1": 1.0} and metrics["without"]["exact"] == 0.5
     assert added("Red eye; carotid duplex of the neck.", 0, several=several).numbers == [0, 4]
     assert added("Red eye; hernia.", 0, several=several).numbers == [0]
 
 
 def test_nothing_is_fitted_where_no_further_piece_is_ever_right() -> None:
-    assert fit(_cases(10, False), LABELS, 5)[0] is None
-    assert fit([], LABELS, 5)[0] is None
+    assert fit(_cases(10, False), LABELS, 5, ALONE, 0.95)[0] is None
+    assert fit([], LABELS, 5, ALONE, 0.95)[0] is None
+
+
+def test_what_is_left_out_is_told_by_its_probability() -> None:
+    text = "Red eye; hernia; carotid duplex."
+    assert added(text, 0).missing == 0.0
+    assert added(text, 0, most=2).missing > 0.5
+    never = added(text, 0, several=replace(ALWAYS, least=1.01))
+    assert never.numbers == [0] and never.missing > 0.5
+
+
+def _left(name: str, gold: list[int], copies: int) -> list[Case]:
+    """A red eye, and beside it what is never answered."""
+    text = f"Red eye; {name}."
+    return [Case(text, Decision([0], [0.9], 0.9, FLAT), parts(text), [], FLAT, gold, 1.0)] * copies
+
+
+@pytest.mark.parametrize(("missed", "doubted"), [(0, False), (1, False), (30, True)])
+def test_answers_that_are_incomplete_too_often_go_to_review(missed: int, doubted: bool) -> None:
+    cases = [*_left("carotid duplex", [0, 4], missed), *_left("hernia", [0], 60), *_left("nothing else", [0], 60)]
+    several = replace(ALWAYS, least=NEVER)
+    doubt, metrics = further._doubt(cases, LABELS, several, 5, ALONE, 0.95)
+    assert (doubt <= 1.0) is doubted
+    assert (metrics["sent_to_review"] > 0) is doubted
+    assert metrics["answered"] == 120 + missed
+
+
+def test_answers_that_need_review_anyway_do_not_count() -> None:
+    unsure = replace(ALONE, threshold=0.95)
+    doubt, metrics = further._doubt(_left("hernia", [0, 1], 30), LABELS, replace(ALWAYS, least=NEVER), 5, unsure, 0.95)
+    assert doubt == NEVER and metrics["answered"] == 0 and metrics["complete"] is None

@@ -42,8 +42,8 @@ The chat template is part of the tokenizer. The system prompt is part of how the
 |---|---|
 {prompts}
 
-Put a blank after the `<` of any `<think>`, `</think>` or `<|...|>` in a narrative, so that it is read as text, as in
-training.
+Put a blank after the `<` of any `<think>`, `</think>` or `<|...|>` in a narrative, so that it is read as text, and write
+a narrative that is all in capitals in small letters, both as in training.
 """
 
 _ONNX = """

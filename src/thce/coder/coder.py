@@ -164,7 +164,8 @@ class Coder:
             )
             for i, answer in enumerate(answers)
         ]
-        if way in self.several:
+        several = self.several.get(way)
+        if several is not None:
             decisions = [
                 extend(
                     decision,
@@ -173,7 +174,7 @@ class Coder:
                     own,
                     answer.lines[0].scores,
                     codes.labels,
-                    self.several[way],
+                    several,
                     self.options.max_codes,
                 )
                 for decision, text, read, own, answer in zip(decisions, texts, reads, finds, answers, strict=True)
@@ -183,7 +184,9 @@ class Coder:
             reasons = self._reasons(texts, decisions, finds, codes)
         parts: list[list[Prediction]] = [[] for _ in narratives]
         for (i, offset, text), decision, own, reason in zip(pieces, decisions, finds, reasons, strict=True):
-            parts[i].append(self._prediction(text, offset, decision, own, reason, codes, mode))
+            whole = several is None or decision.missing < several.doubt
+            settled = whole and reason[1] and decision.confidence >= mode.least(decision.ground)
+            parts[i].append(self._prediction(text, offset, decision, own, reason[0], settled, codes))
         return [merge(part, self.options.top_k) for part in parts]
 
     def answers(self, texts: Sequence[str], codes: CodeSet, first: bool) -> list[Answer]:
@@ -290,11 +293,10 @@ class Coder:
         offset: int,
         decision: Decision,
         finds: Sequence[Find],
-        reason: tuple[str | None, bool],
+        reasoning: str | None,
+        settled: bool,
         codes: CodeSet,
-        mode: Fusion,
     ) -> Prediction:
-        reasoning, held = reason
         items = []
         for number, sure in zip(decision.numbers, decision.sure, strict=True):
             entry = codes.entries[number]
@@ -307,7 +309,7 @@ class Coder:
         lines = "\n".join(codes.line(number) for number in decision.numbers or [codes.none])
         completion = format_completion(reasoning, lines)
         return Prediction(
-            REVIEW if decision.confidence < mode.least(decision.ground) or not held else CODED if items else NONE,
+            REVIEW if not settled else CODED if items else NONE,
             tuple(items),
             decision.confidence,
             reasoning,

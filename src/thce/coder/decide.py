@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 class Decision:
     """What is answered: numbers of the code set (empty: "no code"), the confidence of each and of the whole, and the
     fused log-probabilities [codes]. `ground`: what it stands on (see `thce.coder.fusion.ground`). `pieces`: where the
-    text has several pieces, the span each code was read in."""
+    text has several pieces, the span each code was read in. `missing`: how probable the most probable further code is
+    that was not added."""
 
     numbers: list[int]
     sure: list[float]
@@ -31,6 +32,7 @@ class Decision:
     fused: Floats
     ground: str = EMPTY
     pieces: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    missing: float = 0.0
 
 
 def decide(
@@ -101,11 +103,13 @@ def extend(
     if not decision.numbers or len(text.split()) > several.longest:
         return decision
     told = spans_of(decision.numbers, finds, labels)
-    added = [(several.chance(one.measures), one) for one in candidates(text, found, told, model, labels)]
-    added = sorted((one for one in added if one[0] >= several.least), key=lambda one: -one[0])
-    added = added[: max_codes - len(decision.numbers)]
+    further = [(several.chance(one.measures), one) for one in candidates(text, found, told, model, labels)]
+    further.sort(key=lambda one: -one[0])
+    room = max_codes - len(decision.numbers)
+    added = [one for one in further if one[0] >= several.least][:room]
+    missing = further[len(added)][0] if len(added) < len(further) else 0.0
     if not added:
-        return decision
+        return replace(decision, missing=missing)
     pieces = {one.number: (one.piece.start, one.piece.end) for _, one in added}
     for number, spans in told.items():
         own = found[home(found, number, spans)[0]] if not spans else None
@@ -113,7 +117,9 @@ def extend(
     sure = dict(zip(decision.numbers, decision.sure, strict=True)) | {one.number: chance for chance, one in added}
     numbers = sorted(sure, key=lambda number: pieces[number])
     ordered = [sure[number] for number in numbers]
-    return replace(decision, numbers=numbers, sure=ordered, confidence=min(ordered), ground=UNNAMED, pieces=pieces)
+    return replace(
+        decision, numbers=numbers, sure=ordered, confidence=min(ordered), ground=UNNAMED, pieces=pieces, missing=missing
+    )
 
 
 def spans_of(numbers: Sequence[int], finds: Sequence[Find], labels: Sequence[Pair]) -> dict[int, list[tuple[int, int]]]:

@@ -1,4 +1,5 @@
-"""Fit when a further piece of a text earns a code of its own, on validation.
+"""Fit when a further piece of a text earns a code of its own, and when one that earned none sends the answer to review, on
+validation.
 
 Validation notes with several codes hold known wordings only. So each has a twin, in which every wording is replaced by
 one that nobody taught, taken from the validation notes with one code: same sentences, wordings never seen. Notes with
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from thce.coder.calibrate import FOLDS, narrative_of, pairs_of
 from thce.coder.coder import Coder
-from thce.coder.decide import Decision, decide, spans_of
+from thce.coder.decide import Decision, decide, extend, spans_of
 from thce.coder.decode import Line
 from thce.coder.fusion import MODEL, Fusion
 from thce.coder.lookup import Find
@@ -109,11 +110,13 @@ def cases(
     return found
 
 
-def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[Several | None, dict[str, Any]]:
-    """The weights, and the least probability with the greatest mean of exact answers and micro-F1 over all cases.
+def fit(
+    cases: Sequence[Case], labels: Sequence[Pair], max_codes: int, fusion: Fusion, target_precision: float
+) -> tuple[Several | None, dict[str, Any]]:
+    """The weights, the least probability with the greatest mean of exact answers and micro-F1 over all cases, and `doubt`.
 
     The probabilities it is chosen by are cross-fitted. None where there are no right or no wrong candidates to learn
-    from.
+    from. `fusion` says which answers go without review so far.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -142,6 +145,8 @@ def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[
     model = LogisticRegression(C=1.0).fit(values, right, sample_weight=weight)
     weights = {name: round(float(value), 4) for name, value in zip(MEASURES, model.coef_[0], strict=True)}
     longest = max(len(case.text.split()) for case in cases)
+    several = Several(weights, round(float(model.intercept_[0]), 4), least, longest, NEVER)
+    doubt, doubted = _doubt(cases, labels, several, max_codes, fusion, target_precision)
     metrics = {
         "rows": len(cases),
         "longest": longest,
@@ -151,8 +156,44 @@ def fit(cases: Sequence[Case], labels: Sequence[Pair], max_codes: int) -> tuple[
         "least": least,
         "without": tried[NEVER],
         "with": tried[least],
+        "doubt": doubted,
     }
-    return Several(weights, round(float(model.intercept_[0]), 4), least, longest), metrics
+    return replace(several, doubt=doubt), metrics
+
+
+def _doubt(
+    cases: Sequence[Case], labels: Sequence[Pair], several: Several, max_codes: int, fusion: Fusion, precision: float
+) -> tuple[float, dict[str, Any]]:
+    """The least probability of a further code left out from which the answers that go without review are complete less
+    often than `precision`, read off a falling curve; and what it does on the cases.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    none = len(labels) - 1
+    left: list[tuple[float, bool, float]] = []  # of answers without review: what may be missing, complete, weight
+    kept = complete = 0.0
+    for case in cases:
+        found = extend(case.decision, case.text, case.pieces, case.finds, case.model, labels, several, max_codes)
+        if found.confidence >= fusion.least(found.ground):
+            right = set(found.numbers) == {number for number in case.gold if number != none}
+            kept, complete = kept + case.weight, complete + case.weight * right
+            if found.missing > 0:
+                left.append((found.missing, right, case.weight))
+    doubt, sent, spared = NEVER, 0.0, 0.0
+    if left:
+        missing, good, weight = (np.array(column, float) for column in zip(*left, strict=True))
+        curve = IsotonicRegression(increasing=False).fit(missing, good, sample_weight=weight).predict(missing)
+        if (curve < precision).any():
+            doubt = round(float(missing[curve < precision].min()) - 5e-7, 6)
+            sent, spared = float(weight[missing >= doubt].sum()), float((weight * good)[missing >= doubt].sum())
+    return doubt, {
+        "least": doubt,
+        "answered": kept,
+        "complete": complete / kept if kept else None,
+        "sent_to_review": sent,
+        "of_those_complete": spared,
+        "complete_after": (complete - spared) / (kept - sent) if kept > sent else None,
+    }
 
 
 def _score(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
 
@@ -115,12 +115,14 @@ class Candidate:
 class Several:
     """What was fitted: weights of `MEASURES` and `bias`, the least probability from which a further code is answered
     (above 1: never), and the words of the longest note it was fitted on. In a longer one nothing is added: of much text
-    that speaks for no code in scope, some always looks as if it did."""
+    that speaks for no code in scope, some always looks as if it did. `doubt` is the least probability of a further code
+    that is not answered from which the answer is too often incomplete to go without review (above 1: never)."""
 
     weights: Mapping[str, float]
     bias: float
     least: float
     longest: int
+    doubt: float
 
     def chance(self, measures: Sequence[float]) -> float:
         """The probability that a further code is right."""
@@ -134,7 +136,7 @@ def load(folder: Path | str) -> dict[str, Several]:
     stored = read_json(path)
     parts = {mode: stored[mode]["several"] for mode in MODES if stored.get(mode, {}).get("several")}
     with complete(path):
-        return {mode: Several(part["weights"], part["bias"], part["least"], part["longest"]) for mode, part in parts.items()}
+        return {mode: Several(*(part[field.name] for field in fields(Several))) for mode, part in parts.items()}
 
 
 def home(found: Sequence[Piece], number: int, spans: Sequence[tuple[int, int]]) -> list[int]:
