@@ -43,9 +43,9 @@ ROPE_THETA = 100_000.0
 CONTENT, NAME, CONSTANT = 0.12, 0.05, 0.1
 """Root mean square of a token vector's content and name, and the value of the component all tokens share."""
 
-SHARPNESS = 40.0  # attention logit of the copying head where the names agree
+SHARPNESS = 60.0  # attention logit of the copying head where the names agree
 NEAR = 8.0  # attention logit the preceding token gets from each of the fast pairs
-COPY = 8.0  # size of a copied name against a token's own
+COPY = 24.0  # size of a copied name against a token's own
 ALOUD = 8.0  # size of names in the output vectors against those in the input vectors
 QUIET = 0.1  # size of random output products of attention and feed-forward at the start; content of text in the output
 
