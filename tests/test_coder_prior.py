@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thce.coder import calibrate, evidence
-from thce.coder.prior import Prior, features, fit
+from thce.coder.prior import Prior, features, fit, listen
 from thce.coder.trie import NO_CODE
 from thce.errors import UserError
 
@@ -34,7 +34,7 @@ def small() -> Prior:
 
 
 def test_features_are_ngrams_inside_words_words_and_pairs() -> None:
-    found = features("Cough, cough!")
+    found = features(listen("Cough, cough!"))
     assert found["=cough"] == 2 and found["=cough cough"] == 1
     assert found[" c"] == found["gh "] == found["cough"] == 2
     assert "h c" not in found and "," not in found

@@ -24,7 +24,7 @@ class Decision:
     """What is answered: numbers of the code set (empty: "no code"), the confidence of each and of the whole, and the
     fused log-probabilities [codes]. `ground`: what it stands on (see `thce.coder.fusion.ground`). `pieces`: where the
     text has several pieces, the span each code was read in. `missing`: how probable the most probable further code is
-    that was not added."""
+    that was not added; 0 where none was asked for, as in a note longer than any that was fitted."""
 
     numbers: list[int]
     sure: list[float]

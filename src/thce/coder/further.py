@@ -165,7 +165,7 @@ def _doubt(
     cases: Sequence[Case], labels: Sequence[Pair], several: Several, max_codes: int, fusion: Fusion, precision: float
 ) -> tuple[float, dict[str, Any]]:
     """The least probability of a further code left out from which the answers that go without review are complete less
-    often than `precision`, read off a falling curve; and what it does on the cases.
+    often than `precision`, read off a falling curve; and what it does on the cases, those it was fitted on.
     """
     from sklearn.isotonic import IsotonicRegression
 
@@ -179,20 +179,20 @@ def _doubt(
             kept, complete = kept + case.weight, complete + case.weight * right
             if found.missing > 0:
                 left.append((found.missing, right, case.weight))
-    doubt, sent, spared = NEVER, 0.0, 0.0
+    doubt, sent, needless = NEVER, 0.0, 0.0
     if left:
         missing, good, weight = (np.array(column, float) for column in zip(*left, strict=True))
         curve = IsotonicRegression(increasing=False).fit(missing, good, sample_weight=weight).predict(missing)
         if (curve < precision).any():
             doubt = round(float(missing[curve < precision].min()) - 5e-7, 6)
-            sent, spared = float(weight[missing >= doubt].sum()), float((weight * good)[missing >= doubt].sum())
+            sent, needless = float(weight[missing >= doubt].sum()), float((weight * good)[missing >= doubt].sum())
     return doubt, {
         "least": doubt,
         "answered": kept,
         "complete": complete / kept if kept else None,
         "sent_to_review": sent,
-        "of_those_complete": spared,
-        "complete_after": (complete - spared) / (kept - sent) if kept > sent else None,
+        "of_those_complete": needless,
+        "complete_after": (complete - needless) / (kept - sent) if kept > sent else None,
     }
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ Ints = NDArray[np.int64]
 Pair = tuple[str, str]
 Span = tuple[int, int]
 Told = list[tuple[int, str, bool]]
+"""Of each word of a text: where it starts, the word, and whether the text asserts it."""
+
 
 _KEPT = 100_000
 """Words whose n-grams are kept."""
@@ -44,16 +46,12 @@ _NOTHING: Ints = np.zeros(0, np.int64)
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(text: str) -> Counter[str]:
+def features(told: Told) -> Counter[str]:
     """Counts of n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
 
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
     they would otherwise name.
     """
-    return _features(_told(text))
-
-
-def _features(told: Told) -> Counter[str]:
     found: Counter[str] = Counter()
     for _, word, asserted in told:
         if asserted:
@@ -62,20 +60,19 @@ def _features(told: Told) -> Counter[str]:
     return found
 
 
-def _told(text: str) -> Told:
-    """The words of a text, where each starts, and whether the text asserts it."""
+def listen(text: str) -> Told:
+    """The words of a text, in its order."""
     heard = [False] * len(text)
     for start, end in asserted_spans(text):
         heard[start:end] = [True] * (end - start)
     return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
 
 
-@lru_cache(maxsize=_KEPT)
-def _grams(word: str) -> tuple[str, ...]:
+def _grams(word: str) -> list[str]:
     padded = f" {word} "
-    return tuple(
+    return [
         padded[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(max(1, len(padded) - size + 1))
-    )
+    ]
 
 
 def _names(told: Told) -> list[str]:
@@ -157,10 +154,10 @@ class Prior:
 
     def bag(self, texts: Sequence[str]) -> Bag:
         """Whole texts as rows: (1 + log count) * idf, characters and words each scaled to half of a unit vector's square."""
-        return self._bag([_told(text) for text in texts])
+        return self._bag([listen(text) for text in texts])
 
     def _bag(self, texts: Sequence[Told]) -> Bag:
-        rows = [self._rows(told, [(0, told[-1][0] + 1 if told else 0)]) for told in texts]
+        rows = [self._rows(told, [(0, sys.maxsize)]) for told in texts]
         sizes = np.array([len(row.index) for row in rows], np.int64)
         return Bag(
             np.append(0, sizes.cumsum()),
@@ -203,7 +200,7 @@ class Prior:
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
         """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
-        rows = self._rows(_told(text), spans)
+        rows = self._rows(listen(text), spans)
         features, column = np.unique(rows.index, return_inverse=True)
         weights = np.zeros((len(spans), len(features)), np.float32)
         weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
@@ -253,10 +250,10 @@ def fit(
     import torch
     from torch.nn import functional
 
-    told = [_told(text) for text in texts]
+    told = [listen(text) for text in texts]
     present: Counter[str] = Counter()
     for one in told:
-        present.update(_features(one).keys())
+        present.update(features(one).keys())
     vocabulary = sorted(name for name, count in present.items() if count >= min_count)
     idf = np.array([math.log((1 + len(texts)) / (1 + present[name])) + 1 for name in vocabulary], np.float32)
     empty = np.zeros((0, dim), np.float32)
