@@ -82,7 +82,14 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
 
     sft_settings = SHARED | {"micro_batch": micro, "learning_rate": 0.003, "weight_decay": 0.05}
     # without Muon, whose products are in bfloat16: not the same on any machine
-    sft_settings |= {"muon_learning_rate": None, "decay": 0.4, "descriptions": 0.5, "chop": 0.1, "echo": ECHO}
+    sft_settings |= {
+        "muon_learning_rate": None,
+        "adam_epsilon": 1e-5,
+        "decay": 0.4,
+        "descriptions": 0.5,
+        "chop": 0.1,
+        "echo": ECHO,
+    }
     settings = {1: Stage1Params(**sft_settings), 2: Stage2Params(**sft_settings, replay=0)}
     for number, parent in ((1, "base"), (2, "stage1")):
         name = f"stage{number}"

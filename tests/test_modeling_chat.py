@@ -78,12 +78,22 @@ def test_codes_are_spelled_with_single_digits(tok: PreTrainedTokenizerFast) -> N
 
 def test_cutting_words_changes_the_pieces_and_never_the_text(tok: PreTrainedTokenizerFast) -> None:
     text = MESSAGES[1]["content"]
-    assert "".join(chat.cut(text, random.Random(1), 1.0)) == text
+    assert "".join(chat.Cuts(random.Random(1), 1.0).pieces(text)) == text
     plain = chat.encode(tok, MESSAGES)
-    cut = chat.encode(tok, MESSAGES, random.Random(1), 1.0)
+    cut = chat.encode(tok, MESSAGES, chat.Cuts(random.Random(1), 1.0))
     assert cut["input_ids"] != plain["input_ids"]
     assert tok.decode(cut["input_ids"]) == tok.decode(plain["input_ids"])
-    assert cut == chat.encode(tok, MESSAGES, random.Random(1), 1.0)
+    assert cut == chat.encode(tok, MESSAGES, chat.Cuts(random.Random(1), 1.0))
+
+
+def test_a_quoted_word_is_cut_as_in_the_note_and_no_other_word_of_the_answer_is() -> None:
+    cuts = chat.Cuts(random.Random(2), 1.0)
+    note = "".join(f"{piece}|" for piece in cuts.pieces("acute bronchitis, bronchitis again"))
+    word = note.split(" ")[1].removesuffix(",")
+    assert word.count("|") == 1 and note.split(" ")[2] == word  # each time at the same place
+    answer = '- Stated: "bronchitis"\n- Belongs to J40 bronchitis "smoking"'
+    assert "|".join(cuts.again(answer, chat.QUOTED)) == answer.replace('"bronchitis"', f'"{word}"')
+    assert "|".join(cuts.again("bronchitis", chat.WHOLE)) == word
 
 
 def test_any_text_is_read_and_written_back(tok: PreTrainedTokenizerFast) -> None:

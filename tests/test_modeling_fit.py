@@ -57,6 +57,7 @@ SFT = Stage1Params(
     micro_batch=4,
     learning_rate=0.003,
     muon_learning_rate=None,
+    adam_epsilon=1e-8,
     warmup=0.1,
     decay=0.5,
     weight_decay=0.0,

@@ -29,8 +29,11 @@ TEMPLATE = (
 Messages = Sequence[dict[str, str]]
 
 _CONTROL = re.compile(r"<\|(?=[a-z_]+\|>)|<(?=/?think>)")
-_DESCRIPTION = re.compile(r"^\w+: \S+ \((?P<inside>.*)\)$", re.M)
+_DESCRIPTION = re.compile(rf"^\w+: \S+ \((?P<inside>.*)\)(?:{re.escape(STOP)})?$", re.M)
 _WORD = re.compile(r"[^\W\d_]{4,}")
+WHOLE = re.compile(r".+", re.S)
+QUOTED = re.compile(r'"[^"\n]*"')
+"""Where an answer repeats words of the note: all of it, or between quotation marks."""
 
 
 def as_read(text: str) -> str:
@@ -48,19 +51,13 @@ def prompt_text(messages: Messages) -> str:
     return "".join(parts) + f"{START}assistant\n"
 
 
-def encode_prompt(
-    tokenizer: PreTrainedTokenizerBase, messages: Messages, chop: random.Random | None = None, rate: float = 0.0
-) -> list[int]:
-    """Token ids of the prompt.
-
-    With `rate` > 0 some words of the user turn are cut in two before they are tokenized, so that the model meets a word in
-    other pieces too (a reproducible stand-in for BPE dropout, whose generator cannot be seeded).
-    """
-    if chop is None or rate <= 0:
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Messages, cuts: Cuts | None = None) -> list[int]:
+    """Token ids of the prompt; with `cuts`, words of the user turn are cut in two before they are tokenized."""
+    if cuts is None:
         return tokenizer.encode(prompt_text(messages), add_special_tokens=False)
     head = [f"{START}{message['role']}\n{as_read(message['content'])}{STOP}\n" for message in messages[:-1]]
     last = messages[-1]
-    first, *rest = cut(as_read(last["content"]), chop, rate) or [""]
+    first, *rest = cuts.pieces(as_read(last["content"])) or [""]
     ids = tokenizer.encode("".join(head) + f"{START}{last['role']}\n{first}", add_special_tokens=False)
     for piece in rest:
         ids.extend(tokenizer.encode(piece, add_special_tokens=False))
@@ -68,11 +65,31 @@ def encode_prompt(
     return ids
 
 
-def cut(text: str, chop: random.Random, rate: float) -> list[str]:
-    """The text in pieces, each word of four letters or more cut inside with probability `rate`."""
-    cuts = [match.start() + chop.randint(1, len(match[0]) - 1) for match in _WORD.finditer(text) if chop.random() < rate]
-    edges = [0, *cuts, len(text)]
-    return [text[left:right] for left, right in pairwise(edges) if left < right]
+class Cuts:
+    """Which words of a row are cut in two before they are tokenized, and where, so that the model meets a word in other pieces
+    too (a reproducible stand-in for BPE dropout, whose generator cannot be seeded).
+
+    A word of four letters or more is cut with probability `rate`, each time at the same place: a quoted word keeps the pieces
+    it has in the note, or copying could not be learned.
+    """
+
+    def __init__(self, draw: random.Random, rate: float) -> None:
+        self.draw, self.rate = draw, rate
+        self.places: dict[str, int] = {}
+
+    def pieces(self, text: str) -> list[str]:
+        """The text in pieces; of a word met for the first time it is decided here whether and where it is cut."""
+        for word in _WORD.findall(text):
+            if word not in self.places:
+                self.places[word] = self.draw.randint(1, len(word) - 1) if self.draw.random() < self.rate else 0
+        return self.again(text, WHOLE)
+
+    def again(self, text: str, inside: re.Pattern[str]) -> list[str]:
+        """Another text in pieces: the words met before, cut as they were, where they stand in a match of `inside`."""
+        words = (word for span in inside.finditer(text) for word in _WORD.finditer(text, *span.span()))
+        places = [word.start() + self.places[word[0]] for word in words if self.places.get(word[0])]
+        edges = [0, *places, len(text)]
+        return [text[left:right] for left, right in pairwise(edges) if left < right]
 
 
 def encode_completion(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
@@ -83,27 +100,31 @@ def encode_completion(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int
 def encode(
     tokenizer: PreTrainedTokenizerBase,
     messages: Messages,
-    chop: random.Random | None = None,
-    rate: float = 0.0,
+    cuts: Cuts | None = None,
     descriptions: bool = True,
+    repeats: bool = False,
 ) -> dict[str, list[int]]:
     """A training row: `input_ids` of prompt and completion, and `completion_mask`, 1 where the loss applies.
 
-    Without `descriptions` it does not apply to what stands in brackets on an answer line.
+    Words are cut as `cuts` says, in the user turn and where the answer quotes it: between quotation marks, or everywhere if the
+    answer `repeats` the turn. Without `descriptions` the loss does not apply to what stands in brackets on an answer line.
     """
     *prompt, answer = messages
-    prompt_ids = encode_prompt(tokenizer, prompt, chop, rate)
-    completion_ids = encode_completion(tokenizer, answer["content"])
-    mask = [1] * len(completion_ids) if descriptions else told(tokenizer, answer["content"])
-    return {"input_ids": prompt_ids + completion_ids, "completion_mask": [0] * len(prompt_ids) + mask}
-
-
-def told(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """1 for every token of `encode_completion`, 0 for those that lie inside the brackets of an answer line."""
-    start = text.rfind(THINK_CLOSE) + 1
-    spans = [match.span("inside") for match in _DESCRIPTION.finditer(text, start)]
-    offsets = tokenizer(text + STOP, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    return [int(not any(low <= begin and end <= high for low, high in spans)) for begin, end in offsets]
+    prompt_ids = encode_prompt(tokenizer, prompt, cuts)
+    text = answer["content"] + STOP
+    pieces = [text] if cuts is None else cuts.again(text, WHOLE if repeats else QUOTED)
+    lines = () if descriptions else _DESCRIPTION.finditer(text, text.rfind(THINK_CLOSE) + 1)
+    untold = [match.span("inside") for match in lines]
+    ids: list[int] = []
+    mask: list[int] = []
+    at = 0
+    for piece in pieces:
+        encoded = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
+        ids += encoded["input_ids"]
+        places = [(at + begin, at + end) for begin, end in encoded["offset_mapping"]]
+        mask += [int(not any(low <= begin and end <= high for low, high in untold)) for begin, end in places]
+        at += len(piece)
+    return {"input_ids": prompt_ids + ids, "completion_mask": [0] * len(prompt_ids) + mask}
 
 
 def stop_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -54,6 +54,7 @@ class Settings:
     precision: str
     weight_decay: float = 0.0
     muon_learning_rate: float | None = None
+    adam_epsilon: float = 1e-8
     decay: float | None = None
 
     @classmethod
@@ -237,6 +238,7 @@ def fit(
     arguments = SFTConfig(
         **common(settings, checkpoints.place(stage, mark), seed, len(rows), stage),
         adam_beta2=0.98,
+        adam_epsilon=settings.adam_epsilon,
         pad_to_multiple_of=8,  # few shapes: each new one costs oneDNN a kernel and memory that is never given back
         packing=False,
         completion_only_loss="completion_mask" in rows[0],

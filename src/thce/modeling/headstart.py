@@ -235,7 +235,7 @@ def encode(
         for system in sorted({one.system for one in examples})
     }
     tail = tokenizer.encode(f"{chat.STOP}\n{chat.START}assistant\n", add_special_tokens=False)
-    cut = [chat.cut(chat.as_read(one.text), chop, rate) for one in examples]
+    cut = [chat.Cuts(chop, rate).pieces(chat.as_read(one.text)) for one in examples]
     pieces = [piece for row in cut for piece in (f"user\n{row[0] if row else ''}", *row[1:])]
     backend: Any = tokenizer.backend_tokenizer
     encoded = iter(backend.encode_batch_fast(pieces, add_special_tokens=False))

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from transformers import PreTrainedTokenizerBase
+
 from thce import files
 from thce.modeling import base, chat, fit, runtime
 from thce.seeds import derive
@@ -34,6 +36,14 @@ def echoes(conversations: list[Messages], count: int) -> list[Messages]:
     return found
 
 
+def row(
+    tokenizer: PreTrainedTokenizerBase, conversation: Messages, settings: SFTParams, draw: random.Random, repeats: bool = False
+) -> fit.Row:
+    """The training row of a conversation: words cut and the description learned or not, as `draw` and the settings have it."""
+    cuts = chat.Cuts(draw, settings.chop) if settings.chop else None
+    return chat.encode(tokenizer, conversation, cuts, draw.random() < settings.descriptions, repeats)
+
+
 def train_stage(
     stage: str,
     parent: Path,
@@ -50,11 +60,12 @@ def train_stage(
     known as the one for direct answers.
     """
     model, tokenizer = base.load(parent)
+    answers = len(train)
     train = train + echoes(train, settings.echo)
     val = [chat.encode(tokenizer, conversation) for conversation in val_messages]
 
     def encode(index: int, chop: random.Random) -> fit.Row:
-        return chat.encode(tokenizer, train[index], chop, settings.chop, chop.random() < settings.descriptions)
+        return row(tokenizer, train[index], settings, chop, repeats=index >= answers)
 
     rows = fit.epochs_of(encode, len(train), settings.epochs, settings.batch_size, derive(seed, "rows"))
     before = None

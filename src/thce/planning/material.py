@@ -133,9 +133,7 @@ def encode(
 ) -> list[dict[str, list[int]]]:
     """Training rows of the conversations, as the stage makes them."""
     chop = random.Random(seed)
-    return [
-        chat.encode(tokenizer, row["messages"], chop, settings.chop, chop.random() < settings.descriptions) for row in sample
-    ]
+    return [sft.row(tokenizer, row["messages"], settings, chop) for row in sample]
 
 
 def faults(tokenizer: PreTrainedTokenizerBase, sample: list[dict[str, Any]]) -> dict[str, int]:

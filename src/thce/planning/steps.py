@@ -88,7 +88,14 @@ def arguments(settings: SFTParams | Stage3Params, stage: str, rows: int, run: Pa
             loss_weights=list(settings.loss_weights),
             precompute_ref_log_probs=True,
         )
-    return SFTConfig(**common, adam_beta2=0.98, pad_to_multiple_of=8, packing=False, completion_only_loss=True)
+    return SFTConfig(
+        **common,
+        adam_beta2=0.98,
+        adam_epsilon=settings.adam_epsilon,
+        pad_to_multiple_of=8,
+        packing=False,
+        completion_only_loss=True,
+    )
 
 
 def take(

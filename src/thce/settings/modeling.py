@@ -63,6 +63,9 @@ class SFTParams:
     muon_learning_rate: float | None = knob(0)
     """Peak learning rate of the matrices inside the layers, which then learn with Muon; `learning_rate` is that of the token
     vectors, the output and the norms. null: AdamW for all, as FSDP needs it."""
+    adam_epsilon: float = knob(1e-12)
+    """AdamW's epsilon. Gradients much smaller than it move a weight less than the learning rate: with the library's 1e-8 the
+    output vector of a rare word piece, pushed away a little at every step, drifts until the piece cannot be copied any more."""
     warmup: float = knob(0, 1)
     """Share of the steps over which the learning rate rises."""
     decay: float = knob(0, 1)
@@ -75,7 +78,8 @@ class SFTParams:
     """Share of rows whose description in brackets is learned too. The code decides everything and is one token; the
     description, many tokens, follows from it and is appended when decoding under the code table."""
     chop: float = knob(0, 1)
-    """Probability that a word of the narrative is tokenized in two pieces (subword regularisation)."""
+    """Probability that a word of the narrative is tokenized in two pieces (subword regularisation), here and where the answer
+    quotes it. Pieces that are rare otherwise are then quoted too, and so learned."""
     echo: int = knob(0)
     """Narratives that the model also learns to repeat, so that it can quote: answers alone make it forget how to copy."""
     max_length: int = knob(16)
