@@ -9,6 +9,7 @@ import pytest
 
 from thce.coder import calibrate, fusion
 from thce.coder.fusion import EMPTY, MODEL, NAMED, PRIOR, UNNAMED, Fusion, combine
+from thce.coder.several import MEASURES
 from thce.coder.several import load as load_several
 from thce.errors import UserError
 from thce.files import write_json
@@ -114,10 +115,11 @@ def test_without_fusion_the_model_stands_alone() -> None:
 
 def test_a_calibration_of_an_earlier_version_says_how_to_mend_it(tmp_path: Path) -> None:
     part = {"weights": {MODEL: 1.0}, "none_bias": 0.0, "curve": [], "threshold": 0.5, "grounds": {}}
-    several = {"weights": {}, "bias": 0.0, "least": 0.5}
-    for stored in (part, part | {"thresholds": {}, "several": several}):
+    several = {"weights": dict.fromkeys(MEASURES, 1.0), "bias": 0.0, "least": 0.5}
+    older = several | {"weights": {"piece": 1.0, "model": 1.0, "words": 1.0}, "longest": 40, "doubt": 1.01}
+    for stored in (part, part | {"thresholds": {}, "several": several}, part | {"thresholds": {}, "several": older}):
         write_json(tmp_path / fusion.SETTINGS, {"params": {}, "direct": stored})
-        with pytest.raises(UserError, match=r"coder\.json: lacks `(thresholds|longest)`; run `dvc repro calibrate`"):
+        with pytest.raises(UserError, match=r"coder\.json: lacks `(thresholds|longest|listed)`; run `dvc repro calibrate`"):
             fusion.load(tmp_path)
             load_several(tmp_path)
 

@@ -13,14 +13,14 @@ from thce.coder.decide import Decision, extend
 from thce.coder.further import NEVER, Case, fit, twins
 from thce.coder.fusion import ALONE, UNNAMED
 from thce.coder.lookup import DENIED, PHRASE, Find
-from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, pieces
+from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, listed, pieces
 from thce.coder.trie import NO_CODE
 
 pytestmark = pytest.mark.unit
 
 LABELS = [("ICD10", "H10.9"), ("ICD10", "K42.9"), ("ICD10", "R05.9"), ("ICD10", "J20.9"), ("CPT", "93880"), NO_CODE]
 WORDS = ["eye", "hernia", "cough", "bronchitis", "carotid"]
-ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0}, 0.0, 0.5, 40, 1.01)
+ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0, "listed": 0.0}, 0.0, 0.5, 40, 1.01)
 FLAT = np.full(len(LABELS), -np.log(len(LABELS)))
 
 
@@ -135,6 +135,24 @@ def test_a_text_without_words_has_no_pieces() -> None:
 def test_siblings_are_akin_and_strangers_are_not() -> None:
     assert akin(("ICD10", "E11.9"), ("ICD10", "E11.65")) and akin(("CPT", "99213"), ("CPT", "99214"))
     assert not akin(("ICD10", "E11.9"), ("ICD10", "E78.5")) and not akin(("CPT", "93880"), ("HCPCS", "93880"))
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "item"),
+    [
+        ("A: 1) hernia 2) red eye.", "hernia", True),
+        ("A: 1. hernia 2. red eye.", "red eye", True),
+        ("Dx: hernia; red eye.", "hernia", True),
+        ("Dx: hernia; red eye.", "red eye", True),
+        ("Dx: hernia, red eye.", "red eye", False),
+        ("Hernia and red eye since 3 days.", "red eye", False),
+        ("red eye", "red eye", False),
+    ],
+)
+def test_an_item_of_a_list_is_told_by_its_number_or_semicolon(text: str, piece: str, item: bool) -> None:
+    start = text.index(piece)
+    assert listed(text, start, start + len(piece)) is item
+    assert listed(text, start - (start > 0), start + len(piece)) is item  # pieces may begin with their blank
 
 
 def test_the_measures_are_finite_whatever_the_readers_say() -> None:

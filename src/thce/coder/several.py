@@ -29,15 +29,21 @@ Span = tuple[int, int]
 
 _CUT = re.compile(r"[,:](?=\s)|\s(?=and\s|\+\s|&\s|plus\s)|\s(?=[-#(]\s?\S)")
 _WORD = re.compile(r"[^\W_]")
+_ITEM_BEFORE = re.compile(r"(?:(?:^|\s)[#(]?\d{1,2}[.)]|;)\s*$")
+_ITEM_ITSELF = re.compile(r"\s*[#(]?\d{1,2}[.)]\s|.*;\s*$", re.S)
+_ITEM_BEHIND = re.compile(r"\s*;")
+_MARK = 12
+"""Characters before a piece in which the mark of a list is looked for."""
+
 _LONGEST = 4
 """Cuts that are joined at most."""
 
 _FLOOR = -30.0  # a code that the model rules out
 
 
-MEASURES = ("piece", "model", "words")
+MEASURES = ("piece", "model", "words", "listed")
 """What tells right from wrong: the prior's log-odds of the code in its piece, the model's log-probability of it in the
-whole text, the logarithm of the piece's number of words."""
+whole text, the logarithm of the piece's number of words, and whether the piece is an item of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,8 @@ def load(folder: Path | str) -> dict[str, Several]:
     stored = read_json(path)
     parts = {mode: stored[mode]["several"] for mode in MODES if stored.get(mode, {}).get("several")}
     with complete(path):
+        for part in parts.values():
+            part["weights"] = {name: part["weights"][name] for name in MEASURES}
         return {mode: Several(*(part[field.name] for field in fields(Several))) for mode, part in parts.items()}
 
 
@@ -169,9 +177,18 @@ def candidates(
         chosen.append(labels[number])
         share = min(float(piece.scores[number]), -1e-6)
         words = len(text[piece.start : piece.end].split())
-        measures = (share - math.log(-math.expm1(share)), max(float(model[number]), _FLOOR), math.log(words))
+        odds = share - math.log(-math.expm1(share))
+        in_list = float(listed(text, piece.start, piece.end))
+        measures = (odds, max(float(model[number]), _FLOOR), math.log(words), in_list)
         result.append(Candidate(number, piece, measures))
     return result
+
+
+def listed(text: str, start: int, end: int) -> bool:
+    """Whether `text[start:end]` is an item of a list: a number ("2.", "2)") or a semicolon stands before it, or a semicolon
+    behind it. A problem list tells one problem an item; in running text a piece is more often half of a wording."""
+    before = _ITEM_BEFORE.search(text, max(0, start - _MARK), start)
+    return bool(before or _ITEM_ITSELF.match(text[start:end]) or _ITEM_BEHIND.match(text, end))
 
 
 def akin(one: Pair, two: Pair) -> bool:
