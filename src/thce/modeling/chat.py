@@ -32,8 +32,9 @@ _CONTROL = re.compile(r"<\|(?=[a-z_]+\|>)|<(?=/?think>)")
 _DESCRIPTION = re.compile(rf"^\w+: \S+ \((?P<inside>.*)\)(?:{re.escape(STOP)})?$", re.M)
 _WORD = re.compile(r"[^\W\d_]{4,}")
 WHOLE = re.compile(r".+", re.S)
+"""Where an answer that repeats the note has its words."""
 QUOTED = re.compile(r'"[^"\n]*"')
-"""Where an answer repeats words of the note: all of it, or between quotation marks."""
+"""Where any other answer has them. Of a quotation with quotation marks inside (one of three hundred) a part lies outside."""
 
 
 def as_read(text: str) -> str:
@@ -69,8 +70,8 @@ class Cuts:
     """Which words of a row are cut in two before they are tokenized, and where, so that the model meets a word in other pieces
     too (a reproducible stand-in for BPE dropout, whose generator cannot be seeded).
 
-    A word of four letters or more is cut with probability `rate`, each time at the same place: a quoted word keeps the pieces
-    it has in the note, or copying could not be learned.
+    A word of four letters or more, as it is spelled, is cut with probability `rate`, each time at the same place: a quoted word
+    keeps the pieces it has in the note, or copying could not be learned. One object serves one row.
     """
 
     def __init__(self, draw: random.Random, rate: float) -> None:
@@ -111,7 +112,8 @@ def encode(
     """
     *prompt, answer = messages
     prompt_ids = encode_prompt(tokenizer, prompt, cuts)
-    text = answer["content"] + STOP
+    text = answer["content"] + STOP  # no word of it is long enough to be cut
+    # the prompt was first: it has decided which words are cut
     pieces = [text] if cuts is None else cuts.again(text, WHOLE if repeats else QUOTED)
     lines = () if descriptions else _DESCRIPTION.finditer(text, text.rfind(THINK_CLOSE) + 1)
     untold = [match.span("inside") for match in lines]
