@@ -17,7 +17,7 @@ from thce.answers import parse
 from thce.coder import fusion
 from thce.coder.coder import Coder, Options
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
-from thce.coder.several import Several
+from thce.coder.several import MEASURES, Several
 from thce.coder.windows import windows
 from thce.errors import UserError
 from thce.reasoning.verify import verify
@@ -105,7 +105,7 @@ def test_an_unsure_answer_goes_to_review() -> None:
 
 @pytest.mark.parametrize(("doubt", "status"), [(0.4, "review"), (0.6, "coded")])
 def test_an_answer_beside_which_a_code_may_be_missing_goes_to_review(doubt: float, status: str) -> None:
-    never = Several({"piece": 0.0, "model": 0.0, "words": 0.0}, 0.0, 1.01, 40, doubt)  # every further piece is as likely as not
+    never = Several(dict.fromkeys(MEASURES, 0.0), 0.0, 1.01, 40, doubt)  # every further piece is as likely as not
     doubtful = Coder.load(taught(), book(), calibrated())
     doubtful.several = {"direct": never}
     alone, beside = doubtful.code(["Dx acute bronchitis.", "Dx acute bronchitis. Dx blood pressure walker."])

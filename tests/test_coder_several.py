@@ -13,14 +13,14 @@ from thce.coder.decide import Decision, extend
 from thce.coder.further import NEVER, Case, fit, twins
 from thce.coder.fusion import ALONE, UNNAMED
 from thce.coder.lookup import DENIED, PHRASE, Find
-from thce.coder.several import Piece, Several, akin, candidates, cuts, joins, listed, pieces
+from thce.coder.several import MEASURES, Piece, Several, akin, candidates, cuts, joins, listed, pieces
 from thce.coder.trie import NO_CODE
 
 pytestmark = pytest.mark.unit
 
 LABELS = [("ICD10", "H10.9"), ("ICD10", "K42.9"), ("ICD10", "R05.9"), ("ICD10", "J20.9"), ("CPT", "93880"), NO_CODE]
 WORDS = ["eye", "hernia", "cough", "bronchitis", "carotid"]
-ALWAYS = Several({"piece": 1.0, "model": 0.0, "words": 0.0, "listed": 0.0}, 0.0, 0.5, 40, 1.01)
+ALWAYS = Several(dict.fromkeys(MEASURES, 0.0) | {"piece": 1.0}, 0.0, 0.5, 40, 1.01)
 FLAT = np.full(len(LABELS), -np.log(len(LABELS)))
 
 
@@ -144,6 +144,12 @@ def test_siblings_are_akin_and_strangers_are_not() -> None:
         ("A: 1. hernia 2. red eye.", "red eye", True),
         ("Dx: hernia; red eye.", "hernia", True),
         ("Dx: hernia; red eye.", "red eye", True),
+        ("Dx:\n1. hernia\n2. red eye", "red eye", True),
+        ("(1) hernia (2) red eye", "red eye", True),
+        ("1. hernia, red eye", "red eye", False),
+        ("Dx: 1. hernia. Px: 1. red eye.", "red eye", True),
+        ("BMI 45. Hernia", "Hernia", False),  # a sentence ends there
+        ("Grade 1. Hernia, level 5. Red eye", "Red eye", False),
         ("Dx: hernia, red eye.", "red eye", False),
         ("Hernia and red eye since 3 days.", "red eye", False),
         ("red eye", "red eye", False),

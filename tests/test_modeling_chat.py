@@ -96,6 +96,37 @@ def test_a_quoted_word_is_cut_as_in_the_note_and_no_other_word_of_the_answer_is(
     assert "|".join(cuts.again("bronchitis", chat.WHOLE)) == word
 
 
+@pytest.mark.parametrize("repeats", [False, True])
+def test_what_is_quoted_or_repeated_has_the_tokens_of_the_note(tok: PreTrainedTokenizerFast, repeats: bool) -> None:
+    note = "seen with acute bronchitis"
+    answer = note if repeats else '- Documented: "acute bronchitis"\n- Code: J20.9'
+    talk = [{"role": "user", "content": note}, {"role": "assistant", "content": answer}]
+    plain = tok.encode(" bronchitis", add_special_tokens=False)
+    row = chat.encode(tok, talk, chat.Cuts(random.Random(1), 1.0), repeats=repeats)
+    first = row["completion_mask"].index(1)
+    pieces = [tok.decode(row["input_ids"][:first]), tok.decode(row["input_ids"][first:])]
+    assert note in pieces[0] and pieces[1] == answer + chat.STOP
+    halves = [half for half in chat.Cuts(random.Random(1), 1.0).pieces(note)][-2:]
+    word = tok.encode(halves[0], add_special_tokens=False)[-1:] + tok.encode(halves[1], add_special_tokens=False)
+    said = [ids[at : at + len(word)] for ids in (row["input_ids"][:first], row["input_ids"][first:]) for at in range(len(ids))]
+    assert said.count(word) == 2 and word != plain[-len(word) :]
+
+
+def test_cut_words_and_a_description_left_out_go_together(tok: PreTrainedTokenizerFast) -> None:
+    row = chat.encode(tok, MESSAGES, chat.Cuts(random.Random(1), 1.0), descriptions=False)
+    learned = tok.decode([token for token, on in zip(row["input_ids"], row["completion_mask"], strict=True) if on])
+    assert learned == MESSAGES[-1]["content"].replace("Acute bronchitis, unspecified", "") + chat.STOP
+
+
+def test_nothing_is_cut_where_there_is_nothing_to_cut() -> None:
+    assert chat.Cuts(random.Random(1), 1.0).pieces("") == []
+    cuts = chat.Cuts(random.Random(1), 1.0)
+    assert "".join(cuts.pieces("bronchitis")) == "bronchitis"
+    for text in ("", '""', 'an odd " bronchitis', "bronchitis"):
+        assert cuts.again(text, chat.QUOTED) == ([text] if text else [])
+    assert chat.Cuts(random.Random(1), 0.0).pieces("acute bronchitis") == ["acute bronchitis"]
+
+
 def test_any_text_is_read_and_written_back(tok: PreTrainedTokenizerFast) -> None:
     for text in ("Ménière's disease ≥ 3 µg 😀", "a\tb\n\nc  d", "0.5 mg q12h x10d"):
         assert tok.decode(tok.encode(text, add_special_tokens=False)) == text

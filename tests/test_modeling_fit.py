@@ -122,7 +122,7 @@ def test_a_row_that_is_too_long_stops_the_stage_and_says_the_length_needed() -> 
 
 def test_the_loss_is_that_of_the_library(parent: Path, tmp_path: Path) -> None:
     model, tok = base.load(parent)
-    rows = [chat.encode(tok, talk, None, 0.0, talk is conversations()[0]) for talk in conversations()[:5]]
+    rows = [chat.encode(tok, talk, descriptions=number == 0) for number, talk in enumerate(conversations()[:5])]
     arguments = SFTConfig(
         output_dir=str(tmp_path), use_cpu=True, report_to="none", max_length=256, completion_only_loss=True, bf16=False
     )

@@ -132,4 +132,5 @@ def test_every_setting_of_a_training_reaches_the_dry_run(tmp_path: Path) -> None
     own = {"save_strategy", "save_steps", "save_total_limit", "report_to", "run_name", "output_dir"}
     asked = {name: value for name, value in asked.items() if name not in own}
     assert {name: getattr(tried, name) for name in asked} == asked
+    assert tried.adam_epsilon == settings.adam_epsilon
     assert asked["learning_rate"] == settings.learning_rate and asked["weight_decay"] == settings.weight_decay

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,11 +29,7 @@ Span = tuple[int, int]
 
 _CUT = re.compile(r"[,:](?=\s)|\s(?=and\s|\+\s|&\s|plus\s)|\s(?=[-#(]\s?\S)")
 _WORD = re.compile(r"[^\W_]")
-_ITEM_BEFORE = re.compile(r"(?:(?:^|\s)[#(]?\d{1,2}[.)]|;)\s*$")
-_ITEM_ITSELF = re.compile(r"\s*[#(]?\d{1,2}[.)]\s|.*;\s*$", re.S)
-_ITEM_BEHIND = re.compile(r"\s*;")
-_MARK = 12
-"""Characters before a piece in which the mark of a list is looked for."""
+_NUMBER = re.compile(r"(?:^|(?<=\s))[#(]?(\d{1,2})[.)](?=\s)")
 
 _LONGEST = 4
 """Cuts that are joined at most."""
@@ -142,9 +138,9 @@ def load(folder: Path | str) -> dict[str, Several]:
     stored = read_json(path)
     parts = {mode: stored[mode]["several"] for mode in MODES if stored.get(mode, {}).get("several")}
     with complete(path):
-        for part in parts.values():
-            part["weights"] = {name: part["weights"][name] for name in MEASURES}
-        return {mode: Several(*(part[field.name] for field in fields(Several))) for mode, part in parts.items()}
+        found = {mode: Several(*(part[field.name] for field in fields(Several))) for mode, part in parts.items()}
+        # a file of an earlier version may lack a measure
+        return {mode: replace(one, weights={name: one.weights[name] for name in MEASURES}) for mode, one in found.items()}
 
 
 def home(found: Sequence[Piece], number: int, spans: Sequence[tuple[int, int]]) -> list[int]:
@@ -185,10 +181,22 @@ def candidates(
 
 
 def listed(text: str, start: int, end: int) -> bool:
-    """Whether `text[start:end]` is an item of a list: a number ("2.", "2)") or a semicolon stands before it, or a semicolon
-    behind it. A problem list tells one problem an item; in running text a piece is more often half of a wording."""
-    before = _ITEM_BEFORE.search(text, max(0, start - _MARK), start)
-    return bool(before or _ITEM_ITSELF.match(text[start:end]) or _ITEM_BEHIND.match(text, end))
+    """Whether `text[start:end]` is an item of a list: its number ("2.", "2)") stands before it or opens it, or a semicolon sets
+    it off. A problem list tells one problem an item; in running text a piece is more often half of a wording."""
+    first = end - len(text[start:end].lstrip())
+    numbered = any(low <= first and not text[high:first].strip() for low, high in _numbers(text))
+    return numbered or text[:first].rstrip().endswith(";") or text[end:].lstrip().startswith(";")
+
+
+def _numbers(text: str) -> list[Span]:
+    """The numbers of lists in a text, counted up from 1: "BMI 45. Hernia" holds none."""
+    found: list[Span] = []
+    due = 1
+    for match in _NUMBER.finditer(text):
+        if int(match[1]) in (1, due):
+            found.append(match.span())
+            due = int(match[1]) + 1
+    return found
 
 
 def akin(one: Pair, two: Pair) -> bool:

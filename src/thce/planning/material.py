@@ -73,7 +73,7 @@ def echoes(rows: Rows, settings: SFTParams | Stage3Params) -> list[Rows]:
     if isinstance(settings, Stage3Params) or not settings.echo:
         return []
     talks = sft.echoes([row["messages"] for row in rows.sample], len(rows.sample))
-    return [Rows(f"{rows.source}, repeated", [{"messages": talk} for talk in talks], min(settings.echo, rows.count))]
+    return [Rows(f"{rows.source}, repeated", [{"messages": talk, "repeats": True} for talk in talks], min(settings.echo, rows.count))]
 
 
 def tokenizer_of(params: BaseParams) -> tuple[PreTrainedTokenizerBase, str]:
@@ -133,7 +133,7 @@ def encode(
 ) -> list[dict[str, list[int]]]:
     """Training rows of the conversations, as the stage makes them."""
     chop = random.Random(seed)
-    return [sft.row(tokenizer, row["messages"], settings, chop) for row in sample]
+    return [sft.row(tokenizer, row["messages"], settings, chop, row.get("repeats", False)) for row in sample]
 
 
 def faults(tokenizer: PreTrainedTokenizerBase, sample: list[dict[str, Any]]) -> dict[str, int]:
