@@ -73,7 +73,8 @@ def echoes(rows: Rows, settings: SFTParams | Stage3Params) -> list[Rows]:
     if isinstance(settings, Stage3Params) or not settings.echo:
         return []
     talks = sft.echoes([row["messages"] for row in rows.sample], len(rows.sample))
-    return [Rows(f"{rows.source}, repeated", [{"messages": talk, "repeats": True} for talk in talks], min(settings.echo, rows.count))]
+    sample = [{"messages": talk, "repeats": True} for talk in talks]
+    return [Rows(f"{rows.source}, repeated", sample, min(settings.echo, rows.count))]
 
 
 def tokenizer_of(params: BaseParams) -> tuple[PreTrainedTokenizerBase, str]:
