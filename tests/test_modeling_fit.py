@@ -156,6 +156,22 @@ def test_muon_turns_the_matrices_inside_the_layers_and_adamw_the_rest(parent: Pa
             assert float(change.abs().max()) == pytest.approx(0.01, rel=1e-2), name
 
 
+@pytest.mark.parametrize("rate", [None, 0.003], ids=["adamw", "muon"])
+def test_a_larger_epsilon_keeps_the_output_vectors_of_tokens_never_wanted(
+    parent: Path, tmp_path: Path, rate: float | None
+) -> None:
+    model, tok = base.load(parent)
+    before = model.get_output_embeddings().weight.detach().clone()  # type: ignore[union-attr, operator]
+    wanted = {token for talk in conversations() for token in chat.encode(tok, talk)["input_ids"]}
+    never = [token for token in range(len(tok)) if token not in wanted]
+    moved = {}
+    for epsilon in (1e-8, 1e-2):
+        settings = replace(SFT, muon_learning_rate=rate, adam_epsilon=epsilon, chop=0.0)
+        after = run(parent, tmp_path / str(epsilon), settings)["lm_head.weight"]
+        moved[epsilon] = float((after - before)[never].norm())
+    assert moved[1e-2] < 0.25 * moved[1e-8]
+
+
 def test_matrices_made_orthogonal_together_move_as_one_by_one() -> None:
     torch.manual_seed(0)
     shapes = [(24, 24), (64, 24), (24, 64), (24, 24)]
