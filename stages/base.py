@@ -30,15 +30,16 @@ def main() -> None:
     narratives = [row["messages"] for row in files.read_jsonl("data/prepared/stage1/train.jsonl")]
     traces = [row["messages"] for row in files.read_jsonl("data/prepared/stage2/train.jsonl")]
     chats = [chat.prompt_text(messages[:-1]) + messages[-1]["content"] for messages in [*narratives, *traces]]
-    codes = scope_codes() if settings.code_tokens else []
-    tokenizer = tokenizers.train(texts + chats, settings.vocabulary, codes)
+    answers = [messages[-1]["content"] for messages in traces]
+    names = tokenizers.names(scope_codes(), answers) if settings.code_tokens else []
+    tokenizer = tokenizers.train(texts + chats, settings.vocabulary, names)
 
     # 4 model: the first layer is taught alone, on wordings and narratives, then becomes part of the whole
     model = base.scratch(settings, tokenizer, seed)
     points: list[dict[str, float]] = []
     metrics: dict[str, float] = {"parameters": model.num_parameters(), "vocabulary": len(tokenizer)}
     if settings.epochs > 0:
-        loud = tokenizers.spoken(tokenizer, codes)
+        loud = tokenizers.spoken(tokenizer, names)
         system = narratives[0][0]["content"]
         examples = [headstart.example(tokenizer, system, *text.split("\n", 1)) for text in texts]
         for rows, asked in ((narratives, None), (traces, frozenset(loud))):

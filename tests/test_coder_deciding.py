@@ -13,7 +13,7 @@ from thce.coder.decode import Line
 from thce.coder.fusion import EMPTY, MODEL, NAMED, UNNAMED, Fusion, ground
 from thce.coder.lookup import NOTHING, PHRASE, LookUp, numbers
 from thce.coder.trie import NO_CODE
-from thce.reasoning.facets import VALUES
+from thce.reasoning.values import VALUES
 
 pytestmark = pytest.mark.unit
 

@@ -52,7 +52,8 @@ def possible(text: str, note: str = NOTE) -> list[str]:
         ("- Documented:", ["anything"]),
         ('- Documented: "acute bronchitis"', ["anything"]),
         ("- Decides:", ["anything"]),
-        ('- Decides: "', ["anything"]),  # it may name a word that the text lacks
+        ('- Decides: nothing says "', ["anything"]),  # a word that the text lacks
+        ('- Decides: not J20.8, as nothing says "', ["anything"]),
         ("- Belongs to Medicine", ["\n"]),
     ],
 )
@@ -71,6 +72,14 @@ def test_a_quotation_goes_on_as_the_text_does_and_may_end_after_a_word() -> None
     assert '"' in both and len(both) == 3
     assert '"' in possible('- Documented: "acute bronchitis')
     assert possible('- Documented: "acute bronchitis, no acute pain.') == ['"']
+
+
+@pytest.mark.parametrize("before", ['it says "', '"', 'right side ("', 'not J20.8, as it says "'])
+def test_a_deciding_bullet_quotes_the_note_too(before: str) -> None:
+    assert possible(f"- Decides: {before}") == possible('- Documented: "')
+    closing = [text for text in possible(f"- Decides: {before}acute") if text.startswith('"')]
+    assert '"' in closing and set(closing) <= {'"', '",', '")'}
+    assert [text for text in possible('- Documented: "acute') if text.startswith('"')] == ['"']
 
 
 def test_an_empty_note_leaves_nothing_to_quote() -> None:
@@ -99,6 +108,6 @@ def test_whatever_a_model_writes_every_quotation_stands_in_the_note(notes: list[
     for trained in (True, False):
         for note, prediction in zip(notes, writer(trained).code(notes, think=True), strict=True):
             for line in (prediction.reasoning or "").split("\n"):
-                quoted = re.match(r'- (?!Decides)[^"]*"([^"]+)"$', line)
+                quoted = re.match(r'- (?!.*nothing says)[^"]*"([^"]+)"', line)
                 if quoted:
                     assert quoted[1].strip() in as_read(note)

@@ -149,6 +149,18 @@ def test_codes_in_scope_are_one_token_where_they_stand_alone() -> None:
     assert "J20.9" not in tok.tokenize("J20.91") and "99213" not in tok.tokenize("call 5599213")
 
 
+def test_blocks_and_neighbours_that_are_turned_down_are_one_token_too() -> None:
+    trace = (
+        '- Category: J20 Acute bronchitis (J20-J22)\n- Code: J20.9\n- Decides: not J40, as nothing says "chronic"\n'
+        '- Decides: it says "cold", so not J20.8\n- Excludes1: not J99, or what is not K12'
+    )
+    names = tokenizer.names(["J20", "J20.9", "J20.8", "J40", "K12"], [trace])
+    assert names == ["(J20-J22)", "J20", "J20.8", "J20.9", "J40", "K12", "not J20.8", "not J40", "not K12"]
+    tok = tokenizer.train([trace] * 9, 320, names)
+    assert {" (J20-J22)", " not J40", " not J20.8", " J20.9"} <= set(tok.tokenize(trace))
+    assert tok.decode(tok.encode(trace, add_special_tokens=False)) == trace
+
+
 def test_a_quoted_word_has_the_tokens_it_has_in_the_text(tok: PreTrainedTokenizerFast) -> None:
     spoken = tok.encode(" acute bronchitis", add_special_tokens=False)
     for text in ('- Stated: "acute bronchitis"', '- Decides: left ("acute bronchitis")', f"{chat.START}user\nacute bronchitis"):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.codes.book import CodeBook
-from thce.reasoning.facets import VALUES
+from thce.reasoning.values import VALUES
 from thce.reasoning.words import asserted
 
 AGREE, SILENT, CONFLICT = "agree", "silent", "conflict"

@@ -1,8 +1,9 @@
 """Reasoning that keeps to the text and the tables: what a bullet may quote and which places and codes it may name.
 
-A quotation in an evidence bullet can only continue as some passage of the narrative does, and close where a word ends.
-A placement bullet can only name a place that the tables know, a code bullet only a code in scope. Which passage, which
-place and which code is the model's choice, and so is all the rest; `Decoder.free` shows what it writes unguarded.
+A quotation can only continue as some passage of the narrative does, and close where a word ends; but for the word that a
+deciding bullet misses. A placement bullet can only name a place that the tables know, a code bullet only a code in scope.
+Which passage, which place and which code is the model's choice, and so is all the rest; `Decoder.free` shows what it writes
+unguarded.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ OPENINGS = (
 )
 """Beginnings of the bullets whose rest the tables know."""
 
-_DECIDES = "- Decides"  # its quotations may also be words that the text lacks
+_DECIDES = "- Decides"
+_MISSED = 'nothing says "'  # what it quotes the text lacks
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Guard:
     def __init__(self, tokenizer: Tokenizer, lines: Iterable[str]) -> None:
         self.texts = [tokenizer.decode([number], skip_special_tokens=False) for number in range(tokenizer.get_vocab_size())]
         self.quote = next(iter(tokenizer.encode('"', add_special_tokens=False).ids))
+        self.closings = [number for number, text in enumerate(self.texts) if text in ('"', '",', '")')]
         self.tokenizer = tokenizer
         self.root: Node = {}
         for encoding in tokenizer.encode_batch_fast([f"{line}\n" for line in lines], add_special_tokens=False):
@@ -64,7 +67,7 @@ class Guard:
         if trail.spots is not None:
             nexts = {trail.source[spot] for spot in trail.spots if spot < len(trail.source)}
             if trail.begun and any(self._word_ends(trail.source, spot) for spot in trail.spots):
-                nexts.add(self.quote)
+                nexts.update(self.closings if trail.line.startswith(_DECIDES) else [self.quote])
             return sorted(nexts)
         if trail.node and f"{trail.line} ".startswith(OPENINGS):
             return sorted(trail.node)
@@ -80,7 +83,7 @@ class Guard:
         trail.node = trail.node.get(token) if trail.node is not None else None
         if '"' in text and trail.spots is not None:
             trail.spots = None
-        elif text.count('"') == 1 and trail.line.count('"') % 2 and not trail.line.startswith(_DECIDES):
+        elif text.count('"') == 1 and trail.line.count('"') % 2 and not trail.line.endswith(_MISSED):
             trail.spots, trail.begun = trail.starts, False
         elif trail.spots is not None:
             trail.spots = [spot + 1 for spot in trail.spots if spot < len(trail.source) and trail.source[spot] == token]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -19,11 +20,14 @@ _OPENING = r'(?:(?<=[ (\n]")|(?<=\Auser\n))'
 text. A quoted word then has the same tokens as in the narrative it is copied from."""
 
 
-def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> PreTrainedTokenizerFast:
-    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `codes` come on top.
+_NAMED = re.compile(r" (\([A-Z0-9]+-[A-Z0-9]+\))$| (not ([A-Z0-9][A-Z0-9.]{2,8}))(?=,|$)", re.M)
 
-    Digits stand alone, so every code can be spelled; spaces go with the word that follows. A code in `codes` is one token
-    where it stands as a word of its own: a small model then chooses among codes at once instead of digit by digit.
+
+def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> PreTrainedTokenizerFast:
+    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `whole` comes on top.
+
+    Digits stand alone, so every code can be spelled; spaces go with the word that follows. What is in `whole` is one token
+    where a blank stands before it: a small model then chooses among codes at once instead of digit by digit.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -43,8 +47,7 @@ def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
-    whole = [AddedToken(f" {code}", special=False, normalized=False) for code in sorted(set(codes))]
-    tokenizer.add_tokens(whole)
+    tokenizer.add_tokens([AddedToken(f" {name}", special=False, normalized=False) for name in sorted(set(whole))])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -57,10 +60,22 @@ def train(texts: Iterable[str], vocabulary: int, codes: Iterable[str] = ()) -> P
     return fast
 
 
-def spoken(tokenizer: PreTrainedTokenizerBase, codes: Iterable[str]) -> list[int]:
-    """Ids of the tokens an answer is made of: type marks and `codes`, each with its blank."""
+def names(codes: Collection[str], texts: Iterable[str]) -> list[str]:
+    """What `train` makes one token each: the codes, and of the reasoning in `texts` the blocks in brackets and the neighbours
+    that are turned down, these with their "not".
+
+    A neighbour has a token of its own because the code just named is on the model's tongue: asked for another code it says the
+    same one again.
+    """
+    found = {match[1] or match[2] for text in texts for match in _NAMED.finditer(text) if not match[3] or match[3] in codes}
+    return sorted(found.union(codes))
+
+
+def spoken(tokenizer: PreTrainedTokenizerBase, whole: Iterable[str]) -> list[int]:
+    """Ids of the tokens that answers and conclusions are made of: type marks and what in `whole` is no block in brackets."""
     vocabulary = tokenizer.get_vocab()
-    return sorted(vocabulary[name] for name in (*MARKS, *(f" {code}" for code in codes)) if name in vocabulary)
+    spoken_names = (f" {name}" for name in whole if not name.startswith("("))
+    return sorted(vocabulary[name] for name in (*MARKS, *spoken_names) if name in vocabulary)
 
 
 def extend(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

@@ -86,8 +86,9 @@ def tokenizer_of(params: BaseParams) -> tuple[PreTrainedTokenizerBase, str]:
             return tokenizers.extend(own), "the model's own"
         except (OSError, ValueError):
             pass
-    codes = sorted(_codes()) if params.code_tokens and params.source == "scratch" else []
-    return tokenizers.train(_texts(), params.vocabulary, codes), "trained here on the committed examples: counts are estimates"
+    texts = list(_texts())
+    whole = tokenizers.names(set(_codes()), texts) if params.code_tokens and params.source == "scratch" else []
+    return tokenizers.train(texts, params.vocabulary, whole), "trained here on the committed examples: counts are estimates"
 
 
 def _texts() -> Iterator[str]:

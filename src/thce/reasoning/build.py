@@ -10,14 +10,13 @@ from thce.answers import format_answer, format_completion
 from thce.codes.book import CodeBook, Entry
 from thce.errors import UserError
 from thce.reasoning import grammar, words
-from thce.reasoning.facets import is_other, is_unspecified, thing_cue
+from thce.reasoning.facets import is_other, is_unspecified, stated_thing
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASONS
 from thce.reasoning.knowledge import Knowledge, knowledge
 from thce.reasoning.verify import TOKENS_FIRST, TOKENS_MORE, Verdict, count_tokens, verify
 from thce.seeds import derive
 
 _CONTROL = re.compile(r"\n|</?think>|<\|[a-z_]+\|>")
-_NEGATOR = re.compile(r"(?<![\w-])(?:no|not|without|w/o|free of|negative for|non)(?!\w)", re.I)
 _LONG_NOTE = 8
 """Words of an Excludes1 note above which it is not cited."""
 
@@ -108,9 +107,12 @@ def place(pair: tuple[str, str], facts: Knowledge, pick: int, full: bool = True)
 
 
 def decide(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> list[str]:
-    """The deciding bullets: the most telling true claim, or two where both are stated values (side and encounter)."""
+    """The deciding bullets: the most telling true claim, or two where both are stated values (side and encounter).
+
+    Which words state a value is left to the verifier: a small model that has to point at them points at others.
+    """
     found: list[str] = []
-    for line in _candidates(quote, pair, facts, pick):
+    for line in _candidates(quote, pair, facts, pick, "stated"):
         if true_of(narrative, quote, pair, line, facts) and line not in found:
             found.append(line)
             if len(found) == 2 or not _is_value(line):
@@ -124,8 +126,9 @@ _PICKS = 6
 
 
 def decisions(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge) -> list[str]:
-    """Every deciding bullet that holds, in several wordings; the most telling kind of claim first."""
-    found = dict.fromkeys(line for pick in range(_PICKS) for line in _candidates(quote, pair, facts, pick))
+    """Every deciding bullet that holds, in several wordings, values with the words that state them; the most telling kind
+    of claim first."""
+    found = dict.fromkeys(line for pick in range(_PICKS) for line in _candidates(quote, pair, facts, pick, "value"))
     verdicts: dict[str, bool] = {}  # of each claim, however it is worded
     kept = []
     for line in found:
@@ -154,10 +157,10 @@ def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts:
 
 def _is_value(line: str) -> bool:
     bullet = grammar.read(line)
-    return bullet is not None and bullet.kind == "value"
+    return bullet is not None and bullet.kind == "stated"
 
 
-def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> Iterator[str]:
+def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, kind: str) -> Iterator[str]:
     entry = facts.book.find(*pair)
     if entry is None:
         return
@@ -168,12 +171,12 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) 
     for value in facts.values(*pair):
         match = value.cue.search(quote)
         if match:
-            yield grammar.write("value", pick, value=value.name, quote=match[0])
+            yield grammar.write(kind, pick, value=value.name, quote=match[0])
     joined = facts.joined(*pair)
     for preposition, thing in joined:
         said = stated_thing(quote, preposition, thing)
         if said:
-            yield grammar.write("value", pick, value=f"{preposition} {thing}", quote=said)
+            yield grammar.write(kind, pick, value=f"{preposition} {thing}", quote=said)
     tail = ", so unspecified" if is_unspecified(entry.title) and pick % 3 else ""
     for axis in facts.axes(*pair):
         yield grammar.write("absent", pick, thing=axis, tail=tail)
@@ -188,20 +191,6 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) 
             yield grammar.write(EXCLUSION, pick, note=note)
 
 
-def stated_thing(quote: str, preposition: str, thing: str) -> str:
-    """The words of the evidence that say a thing is there, or with `without` the words from the negation on."""
-    match = thing_cue(thing).search(quote)
-    if not match:
-        return ""
-    start = match.start()
-    if preposition == "without":
-        before = [negator.start() for negator in _NEGATOR.finditer(quote[:start])]
-        if not before:
-            return ""
-        start = before[-1]
-    return quote[start : match.end()].replace('"', "")
-
-
 _PLAIN = (
     "alone any before after blood complexity complete each full initial level measured one other per preservative "
     "prior purpose second single"
@@ -214,9 +203,18 @@ _NEAR = 0.25
 
 
 def _neighbours(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> Iterator[str]:
-    """A word that tells the code from its nearest neighbours: one it shares with the text, or one the text lacks."""
+    """A word that tells the code from its nearest neighbours: one the text lacks, or one that code and text share.
+
+    What a neighbour's title adds is known by the code; which word of a title the text has must be found in it, and a small
+    model finds it in half of the cases. So the former comes first.
+    """
     here = facts.title_roots(*pair)
     near = [entry for entry in nearest(pair, facts) if _close(pair, entry, facts)]
+    for other in near[:3]:
+        for match in re.finditer(r"[^\W\d_]{4,}", other.title):
+            told = words.roots(match[0])
+            if told and told <= facts.title_roots(pair[0], other.code) - facts.own(*pair) - _WEAK:
+                yield grammar.write("lack", pick, word=match[0].lower(), other=other.code)
     for other in near[:4]:
         there = facts.title_roots(pair[0], other.code)
         for match in re.finditer(r"[^\W_]+", quote):
@@ -224,11 +222,6 @@ def _neighbours(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) 
             if told and told <= here - there and len(match[0]) > 2:
                 yield grammar.write("contrast", pick, quote=match[0], other=other.code)
                 break
-    for other in near[:3]:
-        for match in re.finditer(r"[^\W\d_]{4,}", other.title):
-            told = words.roots(match[0])
-            if told and told <= facts.title_roots(pair[0], other.code) - facts.own(*pair) - _WEAK:
-                yield grammar.write("lack", pick, word=match[0].lower(), other=other.code)
 
 
 def _close(pair: tuple[str, str], other: Entry, facts: Knowledge) -> bool:

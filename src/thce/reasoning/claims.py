@@ -10,9 +10,10 @@ from functools import lru_cache
 from thce.answers import CODE_TYPES, Code, Parsed
 from thce.capitals import small
 from thce.reasoning import grammar, words
-from thce.reasoning.facets import BY_NAME, ORGANISMS, VALUES, is_other, is_unspecified, thing_cue
+from thce.reasoning.facets import ORGANISMS, is_other, is_unspecified, stated_thing, thing_cue
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
 from thce.reasoning.knowledge import Knowledge
+from thce.reasoning.values import BY_NAME, VALUES
 
 SUPPORTED, UNSUPPORTED, NOT_CHECKABLE = "supported", "unsupported", "not checkable"
 _NEGATOR = re.compile(
@@ -176,6 +177,21 @@ class Checker:
             return "the words say something else too"
         return ""
 
+    def _stated(self, code: Code, bullet: Bullet, quotes: list[str]) -> str:
+        """One of the evidence quotations states the value and, of a facet, no other: see `_value`."""
+        name = bullet["value"]
+        preposition, _, thing = name.partition(" ")
+        found: list[str] = []
+        for evidence in quotes:
+            if name in BY_NAME:
+                found += [evidence] if BY_NAME[name].cue.search(evidence) else []
+            elif preposition == "without" or (preposition == "with" and _unless_negated(thing_cue(thing), evidence)):
+                found += [said for said in [stated_thing(evidence, preposition, thing)] if said]
+        if not found:
+            return "the quoted evidence does not say so"
+        problems = [self._value(code, Bullet("value", {"value": name, "quote": said}), quotes) for said in found]
+        return "" if "" in problems else problems[0]
+
     def _absent(self, code: Code, bullet: Bullet, quotes: list[str]) -> str:
         thing = bullet["thing"]
         entry = self.facts.book.find(code.code_type, code.code)
@@ -256,6 +272,7 @@ _RULES: dict[str, Callable[[Checker, Code, Bullet, list[str]], str]] = {
     EVIDENCE: Checker._evidence,
     PLACEMENT: Checker._placement,
     "value": Checker._value,
+    "stated": Checker._stated,
     "absent": Checker._absent,
     "other": Checker._other,
     "contrast": Checker._contrast,

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 EVIDENCE, REASON, PLACEMENT, EXCLUSION, ANSWER = "evidence", "reason", "placement", "exclusion", "answer"
-DECISIONS = ("value", "absent", "other", "contrast", "lack", "range")
-"""Kinds of decision claim: a stated value, something not stated, a residual code, a word that the neighbour's title
-lacks, a word of the neighbour's title that the text lacks, a number inside the title's range."""
+DECISIONS = ("value", "stated", "absent", "other", "contrast", "lack", "range")
+"""Kinds of decision claim: a stated value with the words that state it, one without them, something not stated, a residual
+code, a word that the neighbour's title lacks, a word of the neighbour's title that the text lacks, a number inside the
+title's range."""
 
 KINDS = (EVIDENCE, REASON, PLACEMENT, *DECISIONS, EXCLUSION, ANSWER)
 
@@ -48,6 +49,8 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     (PLACEMENT, "Falls under {label}", r"Falls under (?P<label>.+)"),
     ("value", 'Decides: {value} ("{quote}")', r'Decides: (?P<value>[\w /\'-]+) \("(?P<quote>[^"]+)"\)'),
     ("value", 'Decides: "{quote}" means {value}', r'Decides: "(?P<quote>[^"]+)" means (?P<value>[\w /\'-]+)'),
+    ("stated", "Decides: {value}, as stated", r"Decides: (?P<value>[\w /'-]+), as stated"),
+    ("stated", "Decides: stated as {value}", r"Decides: stated as (?P<value>[\w /'-]+)"),
     ("absent", "Decides: no {thing} named{tail}", r"Decides: no (?P<thing>[\w /'-]+) named(?P<tail>, so unspecified)?"),
     (
         "absent",
@@ -56,26 +59,10 @@ _WORDINGS: tuple[tuple[str, str, str], ...] = (
     ),
     ("other", "Decides: no sibling code names it, so other", r"Decides: no sibling code names it, so other"),
     ("other", "Decides: it has no code of its own, so other", r"Decides: it has no code of its own, so other"),
-    (
-        "contrast",
-        'Decides: "{quote}" is stated, so not {other}',
-        rf'Decides: "(?P<quote>[^"]+)" is stated, so not {_NOT}',
-    ),
-    (
-        "contrast",
-        'Decides: not {other}, as "{quote}" is stated',
-        rf'Decides: not {_NOT}, as "(?P<quote>[^"]+)" is stated',
-    ),
-    (
-        "lack",
-        'Decides: "{word}" is not stated, so not {other}',
-        rf'Decides: "(?P<word>[^"]+)" is not stated, so not {_NOT}',
-    ),
-    (
-        "lack",
-        'Decides: not {other}, as "{word}" is not stated',
-        rf'Decides: not {_NOT}, as "(?P<word>[^"]+)" is not stated',
-    ),
+    ("contrast", 'Decides: it says "{quote}", so not {other}', rf'Decides: it says "(?P<quote>[^"]+)", so not {_NOT}'),
+    ("contrast", 'Decides: not {other}, as it says "{quote}"', rf'Decides: not {_NOT}, as it says "(?P<quote>[^"]+)"'),
+    ("lack", 'Decides: nothing says "{word}", so not {other}', rf'Decides: nothing says "(?P<word>[^"]+)", so not {_NOT}'),
+    ("lack", 'Decides: not {other}, as nothing says "{word}"', rf'Decides: not {_NOT}, as nothing says "(?P<word>[^"]+)"'),
     ("range", 'Decides: "{quote}" lies in {range}', r'Decides: "(?P<quote>[^"]+)" lies in (?P<range>[\d.]+-[\d.]+)'),
     (EXCLUSION, "Excludes1: not {note}", r"Excludes1: not (?P<note>.+)"),
     (EXCLUSION, "Kept apart by Excludes1: {note}", r"Kept apart by Excludes1: (?P<note>.+)"),

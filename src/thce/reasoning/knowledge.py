@@ -6,7 +6,8 @@ from functools import cached_property, lru_cache
 from re import compile as pattern
 
 from thce.codes.book import CodeBook, Entry
-from thce.reasoning.facets import FAMILY_AXES, NAMED_AXES, VALUES, Value, is_unspecified, joined
+from thce.reasoning.facets import FAMILY_AXES, NAMED_AXES, is_unspecified, joined
+from thce.reasoning.values import VALUES, Value
 from thce.reasoning.words import roots
 
 Pair = tuple[str, str]

@@ -147,8 +147,7 @@ def _false_decision(narrative: str, quote: str, gold: Pair, wrong: Pair, facts: 
     pick = rng.randrange(2)
     claims: list[str] = []
     for value in rng.sample(facts.values(*wrong), len(facts.values(*wrong))):
-        cue = next((item.cue.search(quote) for item in facts.values(*gold) if item.facet == value.facet), None)
-        claims.append(grammar.write("value", pick, value=value.name, quote=cue[0] if cue else word))
+        claims.append(grammar.write("stated", pick, value=value.name))
     claims += [grammar.write("absent", pick, thing=axis, tail="") for axis in facts.axes(*wrong)[:1]]
     claims.append(grammar.write("contrast", pick, quote=word, other=gold[1]))
     return next((claim for claim in claims if not true_of(narrative, quote, wrong, claim, facts)), "")
@@ -167,7 +166,7 @@ def _invented(row: Row, facts: Knowledge, rng: Random, seed: int, found: object)
     if not made:
         return None
     groups = _groups(trace(row, facts.book, seed).split("\n"))
-    lines = [line for line in groups[at] if _kind(line) not in (EVIDENCE, "value", "contrast", "range")]
+    lines = [line for line in groups[at] if _kind(line) not in (EVIDENCE, "value", "stated", "contrast", "range")]
     groups[at] = [grammar.write(EVIDENCE, rng.randrange(3), quote=made[rng.randrange(len(made))]), *lines]
     return format_completion("\n".join(chain.from_iterable(groups)), answer(row, facts.book))
 
