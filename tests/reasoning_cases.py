@@ -65,6 +65,17 @@ GOOD = [
     ("side", KNEE, knee('Decides: right side ("right")')),
     ("side, other words", KNEE, knee('Decides: "right knee" means right side')),
     ("side, without the words", KNEE, knee("Decides: right side, as stated")),
+    (
+        "both sides, whose words name each",
+        "Consult: B/L knee OA.",
+        text(
+            "ICD10: M17.0 (Bilateral primary osteoarthritis of knee)",
+            'Stated: "B/L knee OA"',
+            "Category: M17 Osteoarthritis of knee (M15-M19)",
+            "Code: M17.0",
+            "Decides: both sides, as stated",
+        ),
+    ),
     ("side, without the words, the other way", KNEE, knee("Decides: stated as right side")),
     (
         "side and encounter",

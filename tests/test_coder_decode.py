@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from thce.answers import parse
-from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, _draw
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, _concluded, _draw
 from thce.coder.trie import CodeSet
 from thce.errors import UserError
 from thce.modeling.chat import prompt_text
@@ -54,6 +54,37 @@ def test_greedy_text_is_what_the_library_generates() -> None:
         assert completion.new_tokens == len(theirs)
         assert completion.stopped == (theirs[-1] == decoder(True).stop)
         assert completion.text == decoder(True).decode(theirs[:-1] if completion.stopped else theirs)
+
+
+def test_further_lines_are_the_codes_the_reasoning_has_concluded() -> None:
+    some = codes(False)
+    rows_of = decoder(False).start(list(range(6)), prompts(NARRATIVES[:6], False))
+    wanted = {number: [some.none - 1 - number, 2 + number] for number in range(5)} | {5: []}
+    found = decoder(False)._lines(rows_of, some, 4, 16, 0.01, wanted)
+    several = 0
+    for number in range(5):
+        first, *others = [line.number for line in found[number]]
+        if first != some.none:
+            several += 1
+            assert len(others) == 1 and others[0] in wanted[number] and others[0] != first
+    assert several
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_an_answer_has_no_more_lines_than_its_reasoning_has_codes(trained: bool) -> None:
+    some = codes(trained)
+    for answer in decoder(trained).constrained(prompts(NARRATIVES, trained), some, think=True, **LIMITS):
+        named = _concluded(answer.reasoning or "", some)
+        assert not named or len(answer.lines) <= len(named)
+        assert {line.number for line in answer.lines[1:]} <= set(named or range(len(some)))
+
+
+def test_what_a_reasoning_concludes() -> None:
+    some = codes(True)
+    label = {code: place for place, (_, code) in enumerate(some.labels)}
+    text = '- Stated: "cold"\n- Code: J20.9\n- So the code is I10\n- Code: J20.9\n- Code: Q99.9\nCode: E11.9\n- Code: none'
+    assert _concluded(text, some) == [label["J20.9"], label["I10"]]
+    assert _concluded("- Code: none", some) == _concluded("", some) == []
 
 
 def test_a_sample_depends_on_seed_prompt_and_number_only() -> None:

@@ -149,6 +149,21 @@ def test_codes_in_scope_are_one_token_where_they_stand_alone() -> None:
     assert "J20.9" not in tok.tokenize("J20.91") and "99213" not in tok.tokenize("call 5599213")
 
 
+def test_beginnings_of_bullets_that_are_often_seen_are_one_token() -> None:
+    trace = (
+        '- Documented: "chest cold"\n- Falls under J20 Acute bronchitis\n- Code: J20.9\n- Decides: no organism named\n'
+        '- Decides: nothing says "viral", so not J40\n- The note says "cold: bad"\nwords - Code: J20.9'
+    )
+    often = [name for name in tokenizer.names([], [trace] * 20) if name.startswith("- ")]
+    assert often == ["- Code:", "- Decides:", "- Decides: nothing says", "- Documented:", "- Falls under", "- The note says"]
+    assert not any(name.startswith("- ") for name in tokenizer.names([], [trace] * 19))
+    tok = tokenizer.train([trace] * 9, 320, often)
+    assert set(often) <= set(tok.tokenize(trace))
+    assert tok.decode(tok.encode(trace, add_special_tokens=False)) == trace
+    opening, mark, word, *_ = tok.tokenize('- Documented: "chest cold"')
+    assert opening == "- Documented:" and mark.endswith('"') and word[0] == "\u0120"  # the quoted word keeps its blank
+
+
 def test_blocks_and_neighbours_that_are_turned_down_are_one_token_too() -> None:
     trace = (
         '- Category: J20 Acute bronchitis (J20-J22)\n- Code: J20.9\n- Decides: not J40, as nothing says "chronic"\n'

@@ -14,7 +14,8 @@ from reasoning_rows import SEED, all_rows, row
 
 from thce.errors import UserError
 from thce.reasoning import grade, grammar, trace, verify
-from thce.reasoning.build import completion, none_quotes, quotable
+from thce.reasoning.build import completion, decisions, none_quotes, quotable
+from thce.reasoning.knowledge import knowledge
 from thce.reasoning.verify import TOKENS_FIRST, count_tokens
 
 pytestmark = pytest.mark.unit
@@ -47,7 +48,7 @@ def test_what_decides_is_named() -> None:
     assert "no organism" in trace(BRONCHITIS, book(), SEED)
     assert "not E0143" in trace(WALKER, book(), SEED)
     code, decision = trace(DIABETES, book(), SEED).split("\n")[2:4]
-    assert "E11.9" in code and "ype 2" in decision  # what decides follows the code it is about
+    assert "E11.9" in code and "without complications" in decision  # what decides follows the code it is about
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,23 @@ def test_wordings_vary_and_all_are_used() -> None:
     } <= set(openings)
     used = {bullet.reason or bullet.kind for line in lines if (bullet := grammar.read(line))}
     assert used == set(grammar.FORMS) - {"value"}  # that is the coder's, which points at the words
+
+
+def test_a_value_that_the_neighbours_share_does_not_decide() -> None:
+    """All codes of E11 are type 2: what the ulcer's neighbours lack is the ulcer."""
+    narrative = "Assessment: type 2 diabetes with a foot ulcer."
+    lines = trace(row(narrative, ("ICD10", "E11.621", "type 2 diabetes with a foot ulcer")), book(), SEED).split("\n")
+    assert "with foot ulcer" in lines[3] and not any("type 2" in line for line in lines[3:])
+    facts = knowledge(book())
+    assert facts.shared("ICD10", "E11.621", "type 2") > 0.5 > facts.shared("ICD10", "E11.621", "with foot ulcer")
+    assert facts.shared("ICD10", "S93.401A", "right side") < 0.5
+
+
+def test_what_the_neighbour_adds_goes_before_what_is_shared() -> None:
+    quote = "mixed high cholesterol and triglycerides"
+    made = decisions(f"Dx {quote}.", quote, ("ICD10", "E78.2"), knowledge(book()))
+    kinds = [bullet.kind for line in made if (bullet := grammar.read(line))]
+    assert {"lack", "contrast"} <= set(kinds) and kinds.index("lack") < kinds.index("contrast")
 
 
 def test_the_same_seed_gives_the_same_trace_and_another_gives_other_words() -> None:

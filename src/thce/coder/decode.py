@@ -5,7 +5,7 @@ Both sort prompts by length, share the system prompt's cache, and drop finished 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from thce.coder.rows import Prefix, Rows, join, read_prefix
 from thce.coder.scores import code_scores
 from thce.coder.trie import CodeSet
 from thce.errors import UserError
+from thce.reasoning import grammar
 from thce.seeds import derive
 
 STOP = "<|im_end|>"
@@ -169,7 +170,8 @@ class Decoder:
         With `guard` the reasoning on each of `narratives` keeps to its text and the tables.
 
         Each line is the most probable code that is not there yet, with its description; after a line the model goes on
-        when it finds a new line more probable than the stop token.
+        when it finds a new line more probable than the stop token. After reasoning that has concluded codes, the further
+        lines are those it has concluded, as many as they are: the answer says what the reasoning says.
         """
         answers: dict[int, Answer] = {}
         room = (max_reasoning if think else 0) + ANSWER_ROOM
@@ -180,7 +182,8 @@ class Decoder:
             traces = self._reason(rows, max_reasoning, guard, narratives) if think else None
             if traces is not None:
                 rows = traces.rows
-            lines = self._lines(rows, codes, max_codes, beam, cutoff)
+            concluded = {number: _concluded(text, codes) for number, text in traces.text.items()} if traces is not None else {}
+            lines = self._lines(rows, codes, max_codes, beam, cutoff, concluded)
             for number in batch:
                 body = "\n".join(codes.line(line.number) for line in lines[number])
                 reasoning = traces.text[number] if traces is not None else None
@@ -246,8 +249,13 @@ class Decoder:
         rows.extend([[*piece, self.close, self.newline] for piece in ending])
         return _Traces(rows, {number: trace.rstrip("\n") for number, trace in text.items()}, closed)
 
-    def _lines(self, rows: Rows, codes: CodeSet, max_codes: int, beam: int, cutoff: float) -> dict[int, list[Line]]:
-        """Write answer lines: take the best code, append its line in one pass, ask whether another line follows."""
+    def _lines(
+        self, rows: Rows, codes: CodeSet, max_codes: int, beam: int, cutoff: float, concluded: Mapping[int, Sequence[int]]
+    ) -> dict[int, list[Line]]:
+        """Write answer lines: take the best code, append its line in one pass, ask whether another line follows.
+
+        `concluded` are the numbers of the codes that a row's reasoning has concluded; with some, they are the further lines.
+        """
         lines: dict[int, list[Line]] = {number: [] for number in rows.numbers}
         reached = dict.fromkeys(rows.numbers, 1.0)
         for line in range(max_codes):
@@ -255,7 +263,9 @@ class Decoder:
             going: list[int] = []
             for place, number in enumerate(rows.numbers):
                 taken = [earlier.number for earlier in lines[number]]
-                row = _without(scores[place], [*taken, codes.none] if taken else [])
+                left = [code for code in concluded.get(number, ()) if code not in taken]
+                others = [code for code in range(len(codes)) if code not in left] if left else [*taken, codes.none]
+                row = _without(scores[place], others if taken else [])
                 chosen = int(row.argmax())
                 lines[number].append(Line(chosen, row, reached[number], float(left_out[place])))
                 if chosen != codes.none and len(taken) + 2 < len(codes):
@@ -266,7 +276,12 @@ class Decoder:
             rows.extend([codes.tokens(lines[number][-1].number) for number in rows.numbers])
             further = torch.softmax(rows.logits[:, [self.stop, self.newline]], dim=-1)[:, 1].tolist()
             lengths = rows.length.tolist()
-            going = [i for i, p in enumerate(further) if p > 0.5 and lengths[i] + ANSWER_ROOM <= self.model.context]
+            going = [
+                i
+                for i, p in enumerate(further)
+                if (p > 0.5 if not (named := concluded.get(rows.numbers[i])) else line + 1 < len(named))
+                and lengths[i] + ANSWER_ROOM <= self.model.context
+            ]
             if not going:
                 break
             for i in going:
@@ -326,6 +341,14 @@ def read_tokenizer(folder: Path | str) -> Tokenizer:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
+
+
+def _concluded(reasoning: str, codes: CodeSet) -> list[int]:
+    """Numbers of the codes that the bullets of a reasoning conclude, in their order, each once; none of another code set."""
+    number = {entry.code: place for place, entry in enumerate(codes.entries)}
+    bullets = (grammar.read(line) for line in reasoning.split("\n"))
+    named = (bullet["code"] for bullet in bullets if bullet is not None and bullet.kind == grammar.ANSWER)
+    return list(dict.fromkeys(number[code] for code in named if code in number))
 
 
 def _worth_dropping(going: int, rows: int) -> bool:

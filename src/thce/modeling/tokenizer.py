@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -23,11 +24,16 @@ text. A quoted word then has the same tokens as in the narrative it is copied fr
 _NAMED = re.compile(r" (\([A-Z0-9]+-[A-Z0-9]+\))$| (not ([A-Z0-9][A-Z0-9.]{2,8}))(?=,|$)", re.M)
 
 
+_BULLET = re.compile(r"^- [A-Z][\w']*(?: [a-z][\w']*)*(?:: (?:nothing|it) says(?= \")|:|(?= [\"A-Z0-9]))", re.M)
+_OFTEN = 20  # bullets of a beginning that is worth a token
+
+
 def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> PreTrainedTokenizerFast:
     """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `whole` comes on top.
 
-    Digits stand alone, so every code can be spelled; spaces go with the word that follows. What is in `whole` is one token
-    where a blank stands before it: a small model then chooses among codes at once instead of digit by digit.
+    Digits stand alone, so every code can be spelled; spaces go with the word that follows. What is in `whole` is one token,
+    with the blank before it, or as a beginning of bullets ("- Code:"): a small model then chooses among codes at once instead
+    of digit by digit.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -47,7 +53,8 @@ def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
-    tokenizer.add_tokens([AddedToken(f" {name}", special=False, normalized=False) for name in sorted(set(whole))])
+    pieces = [name if name.startswith("- ") else f" {name}" for name in sorted(set(whole))]
+    tokenizer.add_tokens([AddedToken(piece, special=False, normalized=False) for piece in pieces])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -61,20 +68,24 @@ def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> P
 
 
 def names(codes: Collection[str], texts: Iterable[str]) -> list[str]:
-    """What `train` makes one token each: the codes, and of the reasoning in `texts` the blocks in brackets and the neighbours
-    that are turned down, these with their "not".
+    """What `train` makes one token each: the codes, and of the reasoning in `texts` the beginnings of bullets, the blocks in
+    brackets, and the neighbours that are turned down, these with their "not".
 
     A neighbour has a token of its own because the code just named is on the model's tongue: asked for another code it says the
     same one again.
     """
-    found = {match[1] or match[2] for text in texts for match in _NAMED.finditer(text) if not match[3] or match[3] in codes}
-    return sorted(found.union(codes))
+    found: set[str] = set(codes)
+    begun: Counter[str] = Counter()
+    for text in texts:
+        begun.update(_BULLET.findall(text))
+        found.update(match[1] or match[2] for match in _NAMED.finditer(text) if not match[3] or match[3] in codes)
+    return sorted(found.union(begin for begin, count in begun.items() if count >= _OFTEN))
 
 
 def spoken(tokenizer: PreTrainedTokenizerBase, whole: Iterable[str]) -> list[int]:
-    """Ids of the tokens that answers and conclusions are made of: type marks and what in `whole` is no block in brackets."""
+    """Ids of the tokens that answers and conclusions are made of: type marks, codes and neighbours."""
     vocabulary = tokenizer.get_vocab()
-    spoken_names = (f" {name}" for name in whole if not name.startswith("("))
+    spoken_names = (f" {name}" for name in whole if not name.startswith(("(", "- ")))
     return sorted(vocabulary[name] for name in (*MARKS, *spoken_names) if name in vocabulary)
 
 

@@ -168,15 +168,14 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, 
     if known:
         for number in re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3})?(?![\w.])", quote):
             yield grammar.write("range", pick, quote=number, range=known[0])
-    for value in facts.values(*pair):
-        match = value.cue.search(quote)
-        if match:
-            yield grammar.write(kind, pick, value=value.name, quote=match[0])
+    told = [(value.name, match[0]) for value in facts.values(*pair) if (match := value.cue.search(quote))]
     joined = facts.joined(*pair)
-    for preposition, thing in joined:
-        said = stated_thing(quote, preposition, thing)
-        if said:
-            yield grammar.write(kind, pick, value=f"{preposition} {thing}", quote=said)
+    things = ((f"{preposition} {thing}", stated_thing(quote, preposition, thing)) for preposition, thing in joined)
+    told += [(name, said) for name, said in things if said]
+    told.sort(key=lambda one: facts.shared(*pair, one[0]))
+    common = [one for one in told if facts.shared(*pair, one[0]) > _COMMON]
+    for name, said in told[: len(told) - len(common)]:
+        yield grammar.write(kind, pick, value=name, quote=said)
     tail = ", so unspecified" if is_unspecified(entry.title) and pick % 3 else ""
     for axis in facts.axes(*pair):
         yield grammar.write("absent", pick, thing=axis, tail=tail)
@@ -186,10 +185,15 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, 
     if pair[0] == "ICD10" and is_other(entry.title):
         yield grammar.write("other", pick)
     yield from _neighbours(quote, pair, facts, pick)
+    for name, said in common:
+        yield grammar.write(kind, pick, value=name, quote=said)
     for note in sorted(facts.excludes1(*pair)):
         if len(note.split()) <= _LONG_NOTE and "\n" not in note:
             yield grammar.write(EXCLUSION, pick, note=note)
 
+
+_COMMON = 0.5
+"""Share of a code's family above which a value that the others have too hardly decides: type 2 among E11."""
 
 _PLAIN = (
     "alone any before after blood complexity complete each full initial level measured one other per preservative "

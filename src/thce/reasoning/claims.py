@@ -171,8 +171,9 @@ class Checker:
             return f"does not set {code.code} apart"
         if not value.cue.search(quote):
             return "the words do not say so"
+        rest = value.cue.sub(" ", quote)  # "right and left" names no other side than both
         if any(
-            other.cue.search(quote) for other in VALUES if other.facet == value.facet and not _within(value.name, other.name)
+            other.cue.search(rest) for other in VALUES if other.facet == value.facet and not _within(value.name, other.name)
         ):
             return "the words say something else too"
         return ""

@@ -7,7 +7,7 @@ from re import compile as pattern
 
 from thce.codes.book import CodeBook, Entry
 from thce.reasoning.facets import FAMILY_AXES, NAMED_AXES, is_unspecified, joined
-from thce.reasoning.values import VALUES, Value
+from thce.reasoning.values import BY_NAME, VALUES, Value
 from thce.reasoning.words import roots
 
 Pair = tuple[str, str]
@@ -25,6 +25,7 @@ class Knowledge:
         self._specific: dict[Pair, frozenset[str]] = {}
         self._own: dict[Pair, frozenset[str]] = {}
         self._values: dict[Pair, tuple[Value, ...]] = {}
+        self._shared: dict[tuple[str, str, str], float] = {}
         self._axes: dict[Pair, tuple[str, ...]] = {}
         self._labels: dict[Pair, tuple[str, ...]] = {}
         self._excludes: dict[Pair, frozenset[str]] = {}
@@ -123,6 +124,21 @@ class Knowledge:
                 and any(not value.title.search(other.title) for other in self.family(code_type, code))
             )
         return self._values[pair]
+
+    def shared(self, code_type: str, code: str, name: str) -> float:
+        """The share of a code's family whose titles have the value `name`, a facet's or "with ..." or "without ...", too."""
+        key = (code_type, code, name)
+        if key not in self._shared:
+            family = self.family(code_type, code)
+            value = BY_NAME.get(name)
+            preposition, _, thing = name.partition(" ")
+            have = sum(
+                1
+                for other in family
+                if (value.title.search(other.title) if value else (preposition, thing) in joined(other.title))
+            )
+            self._shared[key] = have / max(1, len(family))
+        return self._shared[key]
 
     def joined(self, code_type: str, code: str) -> tuple[tuple[str, str], ...]:
         """("with" or "without", thing) pairs of an ICD-10-CM title."""

@@ -39,13 +39,14 @@ _ROWS = (
         "side",
         "right side",
         r"\bright\b",
-        r"right(?:-sided)?|rt|dexter|dextral?||R|RLE|RUE|RLQ|RUQ|OD|AD|c?RBBB|RB block|RIF|RLL|RUL|RAOM|RTKA|RTHA",
+        r"right(?:-sided)?|rt|dexter|dextral?||R(?!/)|RLE|RUE|RLQ|RUQ|OD|AD|c?RBBB|RB block|RIF|RLL|RUL|RAOM|RTKA|RTHA",
     ),
     (
         "side",
         "left side",
         r"\bleft\b",
-        r"left(?:-sided)?|lt|sinist(?:er|ral?)||L|LLE|LUE|LLQ|LUQ|OS|AS|[ci]?LBBB|LB block|LIF|LLL|LUL|LAOM|LTKA|LTHA",
+        r"left(?:-sided)?|lt|sinist(?:er|ral?)||(?<!/)L(?!/)|LLE|LUE|LLQ|LUQ|OS|AS|[ci]?LBBB|LB block|LIF|LLL|LUL|LAOM|"
+        r"LTKA|LTHA",
     ),
     (
         "side",
@@ -224,14 +225,14 @@ _ROWS = (
         "abuse",
         r"\babuse\b",
         r"abus(?:e|es|ed|ing)|misus(?:e|es|ing)|harmful|hazardous|binge\w*|bouts?|nondependent|not (?:addicted|hooked)|overuse|"
-        r"over-?indulgence|(?:mild )?(?:\w+ )?use disorder, mild|mild (?:\w+ )?use disorder||(?:\w+ )?UD,? mild|AUD mild|"
-        r"SUD mild",
+        r"over-?indulgence|use disorder, mild|mild (?:\w+ )?use disorder|(?:\w+ )?[as]?ud,? mild",
     ),
     (
         "pattern",
         "dependence",
         r"\bdependence,",
-        r"depend(?:ence|ency|ent)|dep|addict\w*|alcoholi(?:sm|c)|hook(?:ed)?|habit(?:ual|uated|uation)?|smok(?:er|ers|es|ing)|"
+        r"(?<!no )(?<!without )depend(?:ence|ency|ent)|dep|addict\w*|alcoholi(?:sm|c)|hook(?:ed)?|habit(?:ual|uated|"
+        r"uation)?|smok(?:er|ers|es|ing)|"
         r"craving|can't (?:quit|stop)|pack-a-day|(?:moderate|severe) (?:\w+ )?use disorder|methadone||PPD|ADS",
     ),
     (
@@ -307,7 +308,7 @@ _ROWS = (
         "one view",
         r"\bone view\b",
         r"(?:one|single|1|lone)[- ]?(?:\w+ )?(?:view|v|picture|projection|shot|snap(?:shot)?|exposure|film)|portable|bedside|"
-        r"frontal-only||AP|1V|pCXR",
+        r"frontal-only||AP(?! ?[/,+&]| and)|1V|pCXR",
     ),
     (
         "views",
@@ -329,21 +330,21 @@ _ROWS = (
         "half an hour",
         r"\bhalf-hour\b",
         r"(?:half[- ](?:an[- ])?(?:hour|session)|30[- ]min\w*|thirty[- ]minutes?|(?:1[6-9]|2\d|3[0-7])[- ](?:\w+ )?min\w*|"
-        r"psytx 30)",
+        r"(?:psy)?tx 30)",
     ),
     (
         "length",
         "45 minutes",
         r"\bforty-five-minute\b",
         r"(?:(?:3[89]|4\d|5[0-2])[- ]min\w*|forty-five(?:[- ]minutes?)?|three[- ]quarters?(?: of an)?(?:[- ]?hour|"
-        r" session)|psytx 45)",
+        r" session)|(?:psy)?tx 45)",
     ),
     (
         "length",
         "one hour",
         r"\bhour-long\b",
         r"(?:(?:5[3-9]|6\d)[- ]min\w*|sixty[- ]minutes?|hour-long|one[- ]hour|(?:full|whole|solid)[- ](?:hour|session)|"
-        r"an hour|psytx 60)",
+        r"an hour|(?:psy)?tx 60)",
     ),
     (
         "urgency",
@@ -386,7 +387,7 @@ _ROWS = (
         r"\b(?:each (?:additional|further|extra)|additional|further|added to)\b",
         r"additional|add(?:'|it)?l|extra|further|another|second|third|subsequent|succeeding|each add\w*|add-on|added|"
         r"adjunct|separate|"
-        r"suppl\w*|surplus|beyond|sequential|#[2-9]",
+        r"suppl\w*|surplus|beyond(?: the)?(?: first| initial)?|after the (?:first|initial)|sequential|#[2-9]",
     ),
     (
         "region",
