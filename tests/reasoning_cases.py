@@ -285,6 +285,19 @@ BAD = [
     ("stated, but no such value", KNEE, knee("Decides: stated as upside down"), "decision"),
     ("stated, but of another code", COLD, cold("Decides: acute on chronic, as stated"), "decision"),
     (
+        "the other side in other evidence",
+        "Right knee pain. Left knee pain.",
+        text(
+            M25,
+            'Stated: "Right knee pain"',
+            'Stated: "Left knee pain"',
+            IN_M25,
+            "Code: M25.561",
+            "Decides: right side, as stated",
+        ),
+        "decision",
+    ),
+    (
         "two sides in the evidence",
         "Pain of right and left knee.",
         text(M25, 'Stated: "Pain of right and left knee"', IN_M25, "Code: M25.561", "Decides: right side, as stated"),

@@ -263,10 +263,9 @@ class Decoder:
             going: list[int] = []
             for place, number in enumerate(rows.numbers):
                 taken = [earlier.number for earlier in lines[number]]
-                left = [code for code in concluded.get(number, ()) if code not in taken]
-                others = [code for code in range(len(codes)) if code not in left] if left else [*taken, codes.none]
-                row = _without(scores[place], others if taken else [])
-                chosen = int(row.argmax())
+                row = _without(scores[place], [*taken, codes.none] if taken else [])
+                left = [code for code in concluded.get(number, ()) if taken and code not in taken]
+                chosen = max(left, key=lambda code: row[code]) if left else int(row.argmax())
                 lines[number].append(Line(chosen, row, reached[number], float(left_out[place])))
                 if chosen != codes.none and len(taken) + 2 < len(codes):
                     going.append(place)
@@ -276,12 +275,12 @@ class Decoder:
             rows.extend([codes.tokens(lines[number][-1].number) for number in rows.numbers])
             further = torch.softmax(rows.logits[:, [self.stop, self.newline]], dim=-1)[:, 1].tolist()
             lengths = rows.length.tolist()
-            going = [
-                i
-                for i, p in enumerate(further)
-                if (p > 0.5 if not (named := concluded.get(rows.numbers[i])) else line + 1 < len(named))
-                and lengths[i] + ANSWER_ROOM <= self.model.context
-            ]
+            going = []
+            for i, probability in enumerate(further):
+                named = concluded.get(rows.numbers[i])
+                goes_on = line + 1 < len(named) if named else probability > 0.5
+                if goes_on and lengths[i] + ANSWER_ROOM <= self.model.context:
+                    going.append(i)
             if not going:
                 break
             for i in going:

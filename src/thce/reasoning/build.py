@@ -221,7 +221,7 @@ def _neighbours(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) 
                 yield grammar.write("lack", pick, word=match[0].lower(), other=other.code)
     for other in near[:4]:
         there = facts.title_roots(pair[0], other.code)
-        for match in re.finditer(r"[^\W_]+", quote):
+        for match in re.finditer(r"(?<!\S)[^\W_]+", quote):  # where the guard lets a quotation begin
             told = words.roots(match[0])
             if told and told <= here - there and len(match[0]) > 2:
                 yield grammar.write("contrast", pick, quote=match[0], other=other.code)

@@ -10,17 +10,12 @@ from functools import lru_cache
 from thce.answers import CODE_TYPES, Code, Parsed
 from thce.capitals import small
 from thce.reasoning import grammar, words
-from thce.reasoning.facets import ORGANISMS, is_other, is_unspecified, stated_thing, thing_cue
+from thce.reasoning.facets import NEGATOR, ORGANISMS, is_other, is_unspecified, stated_thing, thing_cue
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
 from thce.reasoning.knowledge import Knowledge
 from thce.reasoning.values import BY_NAME, VALUES
 
 SUPPORTED, UNSUPPORTED, NOT_CHECKABLE = "supported", "unsupported", "not checkable"
-_NEGATOR = re.compile(
-    r"(?<![\w-])(?:no|not|without|w/o|non|non-?\w*|free of|negative|neg|denies|sans|nor|absent|never|"
-    r"-free)(?![\w])",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,39 +154,37 @@ class Checker:
         if not any(_holds(evidence, quote) for evidence in quotes):
             return "the words are not in the quoted evidence"
         preposition, _, thing = name.partition(" ")
-        if preposition in ("with", "without") and (preposition, thing) in self.facts.joined(code.code_type, code.code):
+        if (preposition, thing) in self.facts.joined(code.code_type, code.code):
             if not thing_cue(thing).search(quote):
                 return f"the words do not mention {thing}"
-            negated = bool(_NEGATOR.search(quote))
+            negated = bool(NEGATOR.search(quote))
             return "" if negated == (preposition == "without") else f"the words do not say {preposition} {thing}"
+        return self._facet(code, name, quote)
+
+    def _stated(self, code: Code, bullet: Bullet, quotes: list[str]) -> str:
+        """As `_value`, of all the quoted evidence together: it states the value and, of a facet, no other."""
+        name = bullet["value"]
+        preposition, _, thing = name.partition(" ")
+        if (preposition, thing) in self.facts.joined(code.code_type, code.code):
+            said = any(stated_thing(evidence, preposition, thing) for evidence in quotes)
+            return "" if said else f"the words do not say {preposition} {thing}"
+        return self._facet(code, name, "; ".join(quotes))
+
+    def _facet(self, code: Code, name: str, text: str) -> str:
+        """Why a text does not state a facet's value that sets the code apart; empty where it does."""
         value = BY_NAME.get(name)
         if value is None:
             return "no such value"
         if value not in self.facts.values(code.code_type, code.code):
             return f"does not set {code.code} apart"
-        if not value.cue.search(quote):
+        own = [match.span() for match in value.cue.finditer(text)]
+        if not own:
             return "the words do not say so"
-        rest = value.cue.sub(" ", quote)  # "right and left" names no other side than both
-        if any(
-            other.cue.search(rest) for other in VALUES if other.facet == value.facet and not _within(value.name, other.name)
-        ):
+        others = [other for other in VALUES if other.facet == value.facet and not _within(value.name, other.name)]
+        # "right and left" means both sides, though each is named in it
+        if any(not _inside(match.span(), own) for other in others for match in other.cue.finditer(text)):
             return "the words say something else too"
         return ""
-
-    def _stated(self, code: Code, bullet: Bullet, quotes: list[str]) -> str:
-        """One of the evidence quotations states the value and, of a facet, no other: see `_value`."""
-        name = bullet["value"]
-        preposition, _, thing = name.partition(" ")
-        found: list[str] = []
-        for evidence in quotes:
-            if name in BY_NAME:
-                found += [evidence] if BY_NAME[name].cue.search(evidence) else []
-            elif preposition == "without" or (preposition == "with" and _unless_negated(thing_cue(thing), evidence)):
-                found += [said for said in [stated_thing(evidence, preposition, thing)] if said]
-        if not found:
-            return "the quoted evidence does not say so"
-        problems = [self._value(code, Bullet("value", {"value": name, "quote": said}), quotes) for said in found]
-        return "" if "" in problems else problems[0]
 
     def _absent(self, code: Code, bullet: Bullet, quotes: list[str]) -> str:
         thing = bullet["thing"]
@@ -289,7 +282,7 @@ def _holds(text: str, quote: str) -> bool:
 
 def _unless_negated(cue: re.Pattern[str], text: str) -> bool:
     """Whether the thing stands in the text without a negation just before it."""
-    return any(not _NEGATOR.search(text[max(0, match.start() - 12) : match.start()]) for match in cue.finditer(text))
+    return any(not NEGATOR.search(text[max(0, match.start() - 12) : match.start()]) for match in cue.finditer(text))
 
 
 def allows(title: str, denial: str) -> bool:
@@ -312,6 +305,11 @@ def allows(title: str, denial: str) -> bool:
         "carried": ("history",),
     }
     return any(word in title for word in allowed[denial])
+
+
+def _inside(span: tuple[int, int], spans: list[tuple[int, int]]) -> bool:
+    """Whether a span is a part of one of `spans`, and not all of it."""
+    return any(start <= span[0] and span[1] <= end and (start, end) != span for start, end in spans)
 
 
 def _within(inner: str, outer: str) -> bool:

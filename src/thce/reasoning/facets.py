@@ -13,7 +13,7 @@ _JOINED = re.compile(r"\b(with|without) (?!stage|unspecified\b)((?:(?!with|or|an
 _LEAD = re.compile(r"^(?:other specified|specified|other|diabetic|certain|current) ")
 _CONDITIONS = {
     "hyperglycemia": r"hyperglyc\w+|high (?:blood )?sugars?|sugars? (?:running )?high|uncontrolled|poorly controlled|"
-    r"out of control|elevated glucose|glyca?emic|glucose [3-5]\d\d|through the roof",
+    r"out of control|elevated glucose|glucose [3-5]\d\d|through the roof",
     "hypoglycemia": r"hypoglyc\w+|hypos?|low (?:blood )?sugars?|sugars? (?:too )?low",
     "polyneuropathy": r"polyneuropath\w+|neuropath\w+|PNP|sensorimotor|polyneuritis|multiple neuritis|monofilament|DS?PN|"
     r"PN|numb\w*|stocking\S*|pins and needles",
@@ -27,7 +27,7 @@ _CONDITIONS = {
     r"ventricle)",
     "hypoxia": r"hypoxi\w+|hypoxa?em\w+|hypox|low oxygen|home oxygen|high[- ]flow|HHFNC|Venturi|desat\w*|SpO2|PaO2|pO2|"
     r"O2 sat\w*|sats?",
-    "exacerbation": r"exac\w*|flare\S*|flaring|AE-?COPD|decompensat\w+|attack|acting up|worsening|acute",
+    "exacerbation": r"exac(?:erb\w*)?|flare\S*|flaring|AE-?COPD|decompensat\w+|attack|acting up|worsening|acute",
     "lower respiratory infection": r"pneumonia|bronchitis|infection|CAP|PNA|LRTI|chest cold",
     "lower urinary tract symptoms": r"LUTS|nocturia|weak stream|hesitancy|frequency|dribbling|straining|urin\w+",
     "septic shock": r"shock|collapse|vasopressin|NE gtt|pressors?|vasopressors?|norepi\w*|levophed",
@@ -79,21 +79,30 @@ def thing_cue(thing: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{own}{'|' + listed if listed else ''})(?!\w)", re.I)
 
 
-_NEGATOR = re.compile(r"(?<![\w-])(?:no|not|without|w/o|free of|negative for|non)(?!\w)", re.I)
+NEGATOR = re.compile(
+    r"(?<![\w-])(?:no|not|without|w/o|non|non-?\w*|free of|negative|neg|denies|sans|nor|absent|never|"
+    r"-free)(?![\w])",
+    re.I,
+)
+"""Words that deny what stands beside them in the same clause."""
+
+_CLAUSE = re.compile(r"[,;:.\n]|\bbut\b")
 
 
 def stated_thing(quote: str, preposition: str, thing: str) -> str:
-    """The words of the evidence that say a thing is there, or with `without` the words from the negation on."""
-    match = thing_cue(thing).search(quote)
-    if not match:
-        return ""
-    start = match.start()
-    if preposition == "without":
-        before = [negator.start() for negator in _NEGATOR.finditer(quote[:start])]
-        if not before:
-            return ""
-        start = before[-1]
-    return quote[start : match.end()].replace('"', "")
+    """The words of the evidence that say a thing is there, or with `without` the words from the negation on; empty where
+    none does.
+
+    Each clause is looked at by itself: with a negation in it a thing is not there, and without one it is not absent.
+    """
+    for clause in _CLAUSE.split(quote.replace('"', "")):
+        match = thing_cue(thing).search(clause)
+        if match and preposition == "with" and not NEGATOR.search(clause):
+            return match[0]
+        before = [negator.start() for negator in NEGATOR.finditer(clause[: match.start()])] if match else []
+        if match and preposition == "without" and before and not re.search(r"\bwith\b", clause[before[-1] : match.start()]):
+            return clause[before[-1] : match.end()]
+    return ""
 
 
 _UNSPECIFIED = re.compile(r"\b(?:unspecified|not specified|nos|homelessness unspecified)\b", re.I)

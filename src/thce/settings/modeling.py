@@ -21,8 +21,9 @@ class BaseParams:
     vocabulary: int = knob(300, 65536)
     """Entries of the byte-level BPE vocabulary (scratch)."""
     code_tokens: bool = knob()
-    """Whether each code in scope, each of their categories, each block that the reasoning names and each neighbour that it
-    turns down is one token, on top of `vocabulary`; else codes are spelled digit by digit (scratch)."""
+    """Whether each code in scope, each of their categories, and of the reasoning each block, each neighbour that is turned
+    down and each beginning of bullets is one token, on top of `vocabulary`; else codes are spelled digit by digit
+    (scratch)."""
     hidden: int = knob(16)
     """Width of the model (scratch)."""
     layers: int = knob(1)
