@@ -80,9 +80,16 @@ def test_an_isotonic_curve_rises_and_never_says_never() -> None:
 
 def test_the_threshold_takes_rows_of_equal_confidence_together() -> None:
     sure = np.array([0.9, 0.8, 0.8, 0.7])
-    assert calibrate.least_confidence(sure, np.array([True, True, False, True]), 0.75) == pytest.approx(0.7, abs=1e-5)
+    assert calibrate.least_confidence(sure, np.array([True, True, False, True]), 0.5) == pytest.approx(0.7, abs=1e-5)
     assert calibrate.least_confidence(sure, np.array([True, True, False, False]), 0.9) == pytest.approx(0.9, abs=1e-5)
     assert calibrate.least_confidence(sure, np.zeros(4, bool), 0.9) > 1
+
+
+def test_the_threshold_takes_off_one_standard_error() -> None:
+    sure = np.linspace(1.0, 0.5, 100)
+    right = np.arange(100) % 20 != 19  # 95 of 100, whatever the confidence
+    assert calibrate.least_confidence(sure, right, 0.95) > sure[25]
+    assert calibrate.least_confidence(sure, right, 0.92) == pytest.approx(0.5, abs=1e-5)  # 0.95 less 0.022
 
 
 def test_each_ground_keeps_the_promise_by_itself() -> None:

@@ -310,11 +310,15 @@ def isotonic(probability: Floats, right: NDArray[np.bool_]) -> tuple[tuple[float
 
 
 def least_confidence(sure: Floats, right: NDArray[np.bool_], precision: float) -> float:
-    """The smallest confidence at and above which the share of right answers reaches `precision`; above 1 when none
-    does.
+    """The smallest confidence at and above which the share of right answers, less one standard error, reaches `precision`;
+    above 1 when none does.
+
+    The smallest of many is found where chance was kind; without the standard error too little is kept of what is promised.
     """
     order = np.argsort(-sure, kind="stable")
-    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    count = np.arange(1, len(order) + 1)
+    share = np.cumsum(right[order]) / count
+    share -= np.sqrt(share * (1 - share) / count)
     last = np.append(sure[order][1:] != sure[order][:-1], True)  # rows of equal confidence stand or fall together
     enough = np.flatnonzero((share >= precision) & last)
     return round(float(sure[order][enough[-1]]) - 5e-7, 6) if len(enough) else 1.01

@@ -34,8 +34,8 @@ class CoderParams:
     fusion: bool = knob()
     """Whether lexical prior and known wordings take part; `false` leaves the calibrated model alone."""
     target_precision: float = knob(0.5, 1)
-    """Answers are `coded` above the confidence at which this share of validation answers was right; others are
-    `review`.
+    """Answers are `coded` above the confidence at which this share of validation answers was right, less one standard
+    error; others are `review`.
     """
     calibration_rows: int = knob(50)
     """Validation rows the weights and the confidence are fitted on."""
