@@ -109,4 +109,9 @@ def test_a_rejected_side_must_be_wrong() -> None:
     wrong = book().find("ICD10", task.other)
     assert wrong is not None
     both = f"{fields['narrative']} Also {wrong.title}."
-    assert f"supports {task.other} as well" in judge(task, reply_to(task, narrative=both))
+    # without deciding steps: what the note now says of the other code would refute them
+    plain = {
+        name: "\n".join(line for line in fields[name].split("\n") if not line.startswith("- Decides"))
+        for name in ("reasoning", "rejected")
+    }
+    assert f"supports {task.other} as well" in judge(task, reply_to(task, narrative=both, **plain))

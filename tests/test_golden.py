@@ -27,6 +27,8 @@ def test_five_steps_are_those_on_record(run: tuple[int, Mapping[str, Any]], stag
     record = RECORD[stage]
     # TRL takes the mean of the `sft` term over the tokens of one pass, so how a batch is split weighs its rows differently
     loose = 30 if stage == "stage3" and micro == 1 else 1
+    # each step's gradient is that of weights which hold the rounding of all steps before
+    norms = max(loose, 5)
     assert set(found[stage]) == set(record)
     for name, value in record.items():
         if isinstance(value, int):  # tokens, parameters: exactly
@@ -35,7 +37,8 @@ def test_five_steps_are_those_on_record(run: tuple[int, Mapping[str, Any]], stag
             assert found[stage][name] == pytest.approx(value, rel=1e-3), name
         else:
             assert len(value) == 5
-            assert found[stage][name] == pytest.approx(value, rel=1e-3 * loose, abs=1e-3 * loose), name
+            allowed = 1e-3 * (norms if name == "grad_norms" else loose)
+            assert found[stage][name] == pytest.approx(value, rel=allowed, abs=allowed), name
 
 
 def test_the_record_would_show_a_change() -> None:
