@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from thce.reasoning import words
+
 _PARENTHESIS = re.compile(r"\s*[(\[][^)\]]*[)\]]")
 _JOINED = re.compile(r"\b(with|without) (?!stage|unspecified\b)((?:(?!with|or|and|due|for)[\w'-]+ ?){1,5})")
 _LEAD = re.compile(r"^(?:other specified|specified|other|diabetic|certain|current) ")
@@ -15,26 +17,31 @@ _CONDITIONS = {
     "hyperglycemia": r"hyperglyc\w+|high (?:blood )?sugars?|sugars? (?:running )?high|uncontrolled|poorly controlled|"
     r"out of control|elevated glucose|glucose [3-5]\d\d|through the roof",
     "hypoglycemia": r"hypoglyc\w+|hypos?|low (?:blood )?sugars?|sugars? (?:too )?low",
-    "polyneuropathy": r"polyneuropath\w+|neuropath\w+|PNP|sensorimotor|polyneuritis|multiple neuritis|monofilament|DS?PN|"
-    r"PN|numb\w*|stocking\S*|pins and needles",
-    "neuropathy": r"neurop\w*|nerves?|nerve (?:damage|pain)|neural|numb\w*",
-    "chronic kidney disease": r"CKD|DKD|ESRD|e?GFR|ur(?:a)?emia|nephropath\w+|kidney\w*|renal",
-    "cataract": r"cataract\w*|cloudy lens|lens|lenses|lenticular",
+    "polyneuropathy": r"polyneuropath\w+|neuropath\w+|PNP|sensorimotor|polyneuritis|multiple neuritis|DS?PN|PN|"
+    r"numb\w*|stocking\S*|pins and needles",
+    "neuropathy": r"neurop\w*|nerve(?! (?:conduction|stud|block))|(?:diabetic|sugar|my|the) nerves|nerves (?:ruined|shot)|"
+    r"neural|numb\w*",
+    "chronic kidney disease": r"CKD|DKD|ESRD|(?:reduced|low) GFR|e?GFR (?:below )?[1-5]?\d(?!\d)|ura?emia|nephropath\w+|"
+    r"kidney\w*|renal",
+    "cataract": r"cataract\w*|cloudy lens|(?<!contact )lens(?:es)?(?! (?:clear|normal|intact))|lenticular",
     "peripheral angiopathy": r"angiopath\w+|PAD|PVD|peripheral (?:arterial|vascular)|claudication|poor circulation",
     "foot ulcer": r"ulcer\w*|DFU|foot (?:sore|wound)|sore on the foot",
     "retinopathy": r"retinopath\w+|NPDR|DR",
     "heart failure": r"heart failure|cardiac failure|C?HF|CCF|HFrEF|HFpEF|LVF|ventricular failure|failing (?:heart|pump|"
     r"ventricle)",
-    "hypoxia": r"hypoxi\w+|hypoxa?em\w+|hypox|low oxygen|home oxygen|high[- ]flow|HHFNC|Venturi|desat\w*|SpO2|PaO2|pO2|"
-    r"O2 sat\w*|sats?",
-    "exacerbation": r"exac(?:erb\w*)?|flare\S*|flaring|AE-?COPD|decompensat\w+|attack|acting up|worsening|acute",
+    "hypoxia": r"hypoxi\w+|hypoxa?em\w+|hypox|low oxygen|home oxygen|high[- ]flow|HHFNC|Venturi|desat\w*|"
+    r"(?:SpO2|PaO2|pO2|O2 sat\w*|sats?)(?: of| in the)? (?:[3-8]\d|seventies|eighties)",
+    "exacerbation": r"exac(?:erb\w*)?|flare\S*|flaring|AE-?COPD|decompensat\w+|(?<!heart )attack|acting up|worsening|"
+    r"acute(?: |-)(?:worsening|deterioration|bronch\w+|asthma\w*|wheez\w+|flare|on)",
     "lower respiratory infection": r"pneumonia|bronchitis|infection|CAP|PNA|LRTI|chest cold",
     "lower urinary tract symptoms": r"LUTS|nocturia|weak stream|hesitancy|frequency|dribbling|straining|urin\w+",
-    "septic shock": r"shock|collapse|vasopressin|NE gtt|pressors?|vasopressors?|norepi\w*|levophed",
+    "septic shock": r"shock|circulatory collapse|collapse of the circulation|vasopressin|NE gtt|pressors?|vasopressors?|"
+    r"norepi\w*|levophed",
     "loss of consciousness": r"LOC|conscious\w*|knocked out|blacked? out|passed out|awake",
-    "radiculopathy": r"radicul\w+|radic|sciatica?|root|impingement|radiating|shooting|nerve root",
+    "radiculopathy": r"radicul\w+|radic|sciatica?|(?:nerve|L[1-5]|S1) root|root (?:compression|symptoms)|"
+    r"impingement|radiating|shooting",
     "myelopathy": r"myelopath\w+|cord",
-    "esophagitis": r"esophagitis|oesophagitis|erosi\w+|erosive|mucosal breaks?|LA[- ](?:grade |class )?[A-D]|inflamed",
+    "esophagitis": r"esophagitis|oesophagitis|erosi\w+|mucosal breaks?|LA (?:grade |class )[A-D]|LA-[A-D]|inflamed",
     "bleeding": r"bleed\w*|hemorrhag\w+|blood",
     "dysplasia": r"dysplas\w+",
     "ascites": r"ascites|fluid",
@@ -42,7 +49,7 @@ _CONDITIONS = {
     "foreign body": r"foreign bod\w+|FB|debris|glass",
     "hematuria": r"hematuria|blood\w*",
     "vomiting": r"vomit\w*|emesis|N[/&+]?V|CINV|throwing up|barfing|puking",
-    "tubular necrosis": r"ATN|tubular",
+    "tubular necrosis": r"ATN|tubular(?! adenoma)",
     "abnormal findings": r"abnormal\w*|abnl|positive finding|new problem|problem (?:found|turned)",
     "routine healing": r"heal\w*|callus|union|knitting|mending|mended",
     "diabetes": r"diabet\w+|DM|T2DM",
@@ -52,7 +59,8 @@ _CONDITIONS = {
     "gangrene": r"gangren\w+",
     "compression": r"compress\w+|tight\w*",
     "cholecystitis": r"cholecystitis|inflam\w+",
-    "intoxication": r"intox\w*|drunk\w*|ETOH level|BAC|inebriat\w+|tipsy|ebriety|slurr\w+|under the influence",
+    "intoxication": r"intox\w*|drunk\w*|ETOH level|BAC|inebriat\w+|tipsy|ebriety|EtOH on board|blood alcohol 0?\.\d+|"
+    r"under the influence",
     "diagnosis of hypertension": r"hypertension|HTN",
 }
 """Wordings in a note for what an official title joins by "with" or "without"; its own words always count too."""
@@ -86,21 +94,23 @@ NEGATOR = re.compile(
 )
 """Words that deny what stands beside them in the same clause."""
 
-_CLAUSE = re.compile(r"[,;:.\n]|\bbut\b")
+_CLAUSE = re.compile(r"[,;:\n]|\.(?!\d)|\bbut\b")
 
 
 def stated_thing(quote: str, preposition: str, thing: str) -> str:
     """The words of the evidence that say a thing is there, or with `without` the words from the negation on; empty where
     none does.
 
-    Each clause is looked at by itself: with a negation in it a thing is not there, and without one it is not absent.
+    Each clause is looked at by itself: with a denial in it a thing is not there, and without a negation it is not absent.
     """
     for clause in _CLAUSE.split(quote.replace('"', "")):
         match = thing_cue(thing).search(clause)
-        if match and preposition == "with" and not NEGATOR.search(clause):
+        if not match:
+            continue
+        if preposition == "with" and not NEGATOR.search(clause) and not words.denied_inside(clause):
             return match[0]
-        before = [negator.start() for negator in NEGATOR.finditer(clause[: match.start()])] if match else []
-        if match and preposition == "without" and before and not re.search(r"\bwith\b", clause[before[-1] : match.start()]):
+        before = [negator.start() for negator in NEGATOR.finditer(clause[: match.start()])]
+        if preposition == "without" and before and not re.search(r"\bwith\b", clause[before[-1] : match.start()]):
             return clause[before[-1] : match.end()]
     return ""
 
