@@ -30,9 +30,9 @@ def main() -> None:
     narratives = [row["messages"] for row in files.read_jsonl("data/prepared/stage1/train.jsonl")]
     traces = [row["messages"] for row in files.read_jsonl("data/prepared/stage2/train.jsonl")]
     chats = [chat.prompt_text(messages[:-1]) + messages[-1]["content"] for messages in [*narratives, *traces]]
-    answers = [messages[-1]["content"] for messages in traces]
+    answers = [messages[-1]["content"] for messages in traces] if settings.code_tokens else []
     names = tokenizers.names(scope_codes(), answers) if settings.code_tokens else []
-    tokenizer = tokenizers.train(texts + chats, settings.vocabulary, names)
+    tokenizer = tokenizers.train(texts + chats, settings.vocabulary, names, tokenizers.pieces(answers))
 
     # 4 model: the first layer is taught alone, on wordings and narratives, then becomes part of the whole
     model = base.scratch(settings, tokenizer, seed)

@@ -154,10 +154,10 @@ def test_beginnings_of_bullets_that_are_often_seen_are_one_token() -> None:
         '- Documented: "chest cold"\n- Falls under J20 Acute bronchitis\n- Code: J20.9\n- Decides: no organism named\n'
         '- Decides: nothing says "viral", so not J40\n- The note says "cold: bad"\nwords - Code: J20.9'
     )
-    often = [name for name in tokenizer.names([], [trace] * 20) if name.startswith("- ")]
+    often = tokenizer.pieces([trace] * 20)
     assert often == ["- Code:", "- Decides:", "- Decides: nothing says", "- Documented:", "- Falls under", "- The note says"]
-    assert not any(name.startswith("- ") for name in tokenizer.names([], [trace] * 19))
-    tok = tokenizer.train([trace] * 9, 320, often)
+    assert tokenizer.pieces([trace] * 19) == []
+    tok = tokenizer.train([trace] * 9, 320, pieces=often)
     assert set(often) <= set(tok.tokenize(trace))
     assert tok.decode(tok.encode(trace, add_special_tokens=False)) == trace
     opening, mark, word, *_ = tok.tokenize('- Documented: "chest cold"')
@@ -170,8 +170,9 @@ def test_blocks_and_neighbours_that_are_turned_down_are_one_token_too() -> None:
         '- Decides: it says "cold", so not J20.8\n- Excludes1: not J99, or what is not K12'
     )
     names = tokenizer.names(["J20", "J20.9", "J20.8", "J40", "K12"], [trace])
-    assert names == ["(J20-J22)", "J20", "J20.8", "J20.9", "J40", "K12", "not J20.8", "not J40", "not K12"]
-    tok = tokenizer.train([trace] * 9, 320, names)
+    assert names == ["J20", "J20.8", "J20.9", "J40", "K12", "not J20.8", "not J40", "not K12"]
+    assert tokenizer.pieces([trace]) == [" (J20-J22)"]
+    tok = tokenizer.train([trace] * 9, 320, names, tokenizer.pieces([trace]))
     assert {" (J20-J22)", " not J40", " not J20.8", " J20.9"} <= set(tok.tokenize(trace))
     assert tok.decode(tok.encode(trace, add_special_tokens=False)) == trace
 

@@ -182,7 +182,7 @@ class Decoder:
             traces = self._reason(rows, max_reasoning, guard, narratives) if think else None
             if traces is not None:
                 rows = traces.rows
-            concluded = {number: _concluded(text, codes) for number, text in traces.text.items()} if traces is not None else {}
+            concluded = {number: _concluded(text, codes) for number, text in traces.text.items()} if traces else {}
             lines = self._lines(rows, codes, max_codes, beam, cutoff, concluded)
             for number in batch:
                 body = "\n".join(codes.line(line.number) for line in lines[number])
@@ -344,10 +344,9 @@ def read_tokenizer(folder: Path | str) -> Tokenizer:
 
 def _concluded(reasoning: str, codes: CodeSet) -> list[int]:
     """Numbers of the codes that the bullets of a reasoning conclude, in their order, each once; none of another code set."""
-    number = {entry.code: place for place, entry in enumerate(codes.entries)}
     bullets = (grammar.read(line) for line in reasoning.split("\n"))
     named = (bullet["code"] for bullet in bullets if bullet is not None and bullet.kind == grammar.ANSWER)
-    return list(dict.fromkeys(number[code] for code in named if code in number))
+    return list(dict.fromkeys(codes.places[code] for code in named if code in codes.places))
 
 
 def _worth_dropping(going: int, rows: int) -> bool:

@@ -119,6 +119,7 @@ class CodeSet:
         self.tokenizer = tokenizer
         self.none = len(self.entries)
         self.labels: tuple[tuple[str, str], ...] = (*((entry.code_type, entry.code) for entry in self.entries), NO_CODE)
+        self.places = {entry.code: place for place, entry in enumerate(self.entries)}
         spelled = [f"{entry.code_type}: {entry.code}" for entry in self.entries]
         encoded = tokenizer.encode_batch_fast([*spelled, NONE_ANSWER.partition(":")[0] + ":"], add_special_tokens=False)
         self.spelled: list[list[int]] = [encoding.ids for encoding in encoded]

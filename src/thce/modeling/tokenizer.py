@@ -20,20 +20,21 @@ _OPENING = r'(?:(?<=[ (\n]")|(?<=\Auser\n))'
 """Places after which a word is read as if a blank stood before it: an opening quotation mark and the start of the user's
 text. A quoted word then has the same tokens as in the narrative it is copied from."""
 
-
-_NAMED = re.compile(r" (\([A-Z0-9]+-[A-Z0-9]+\))$| (not ([A-Z0-9][A-Z0-9.]{2,8}))(?=,|$)", re.M)
-
-
+_TURNED_DOWN = re.compile(r" not ([A-Z0-9][A-Z0-9.]{2,8})(?=,|$)", re.M)
+_BLOCK = re.compile(r" \([A-Z0-9]+-[A-Z0-9]+\)$", re.M)
 _BULLET = re.compile(r"^- [A-Z][\w']*(?: [a-z][\w']*)*(?:: (?:nothing|it) says(?= \")|:|(?= [\"A-Z0-9]))", re.M)
-_OFTEN = 20  # bullets of a beginning that is worth a token
+_OFTEN = 20
+"""Bullets that begin alike, from which on the beginning is worth a token."""
 
 
-def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> PreTrainedTokenizerFast:
-    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `whole` comes on top.
+def train(
+    texts: Iterable[str], vocabulary: int, names: Iterable[str] = (), pieces: Iterable[str] = ()
+) -> PreTrainedTokenizerFast:
+    """Train on `texts` until the vocabulary (bytes, marks and merges) has `vocabulary` entries; `pieces` and `names` come on
+    top.
 
-    Digits stand alone, so every code can be spelled; spaces go with the word that follows. What is in `whole` is one token,
-    with the blank before it, or as a beginning of bullets ("- Code:"): a small model then chooses among codes at once instead
-    of digit by digit.
+    Digits stand alone, so every code can be spelled; spaces go with the word that follows. A name is one token where a blank
+    stands before it: a small model then chooses among codes at once instead of digit by digit. A piece is one token as it is.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -53,8 +54,8 @@ def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> P
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in MARKS])
-    pieces = [name if name.startswith("- ") else f" {name}" for name in sorted(set(whole))]
-    tokenizer.add_tokens([AddedToken(piece, special=False, normalized=False) for piece in pieces])
+    whole = [*sorted(set(pieces)), *(f" {name}" for name in sorted(set(names)))]
+    tokenizer.add_tokens([AddedToken(piece, special=False, normalized=False) for piece in whole])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
@@ -67,26 +68,29 @@ def train(texts: Iterable[str], vocabulary: int, whole: Iterable[str] = ()) -> P
     return fast
 
 
-def names(codes: Collection[str], texts: Iterable[str]) -> list[str]:
-    """What `train` makes one token each: the codes, and of the reasoning in `texts` the beginnings of bullets, the blocks in
-    brackets, and the neighbours that are turned down, these with their "not".
+def names(codes: Collection[str], traces: Collection[str]) -> list[str]:
+    """What the reasoning in `traces` chooses among, to be one token each: `codes`, and the neighbours it turns down with their
+    "not".
 
     A neighbour has a token of its own because the code just named is on the model's tongue: asked for another code it says the
     same one again.
     """
-    found: set[str] = set(codes)
-    begun: Counter[str] = Counter()
-    for text in texts:
-        begun.update(_BULLET.findall(text))
-        found.update(match[1] or match[2] for match in _NAMED.finditer(text) if not match[3] or match[3] in codes)
-    return sorted(found.union(begin for begin, count in begun.items() if count >= _OFTEN))
+    found = {f"not {code}" for trace in traces for code in _TURNED_DOWN.findall(trace) if code in codes}
+    return sorted(found.union(codes))
 
 
-def spoken(tokenizer: PreTrainedTokenizerBase, whole: Iterable[str]) -> list[int]:
-    """Ids of the tokens that answers and conclusions are made of: type marks, codes and neighbours."""
+def pieces(traces: Collection[str]) -> list[str]:
+    """What the reasoning in `traces` writes again and again, to be one token each: blocks in brackets, beginnings of
+    bullets."""
+    begun = Counter(beginning for trace in traces for beginning in _BULLET.findall(trace))
+    blocks = {block for trace in traces for block in _BLOCK.findall(trace)}
+    return sorted(blocks.union(beginning for beginning, count in begun.items() if count >= _OFTEN))
+
+
+def spoken(tokenizer: PreTrainedTokenizerBase, names: Iterable[str]) -> list[int]:
+    """Ids of the tokens that answers and conclusions are made of: type marks and `names`, each with its blank."""
     vocabulary = tokenizer.get_vocab()
-    spoken_names = (f" {name}" for name in whole if not name.startswith(("(", "- ")))
-    return sorted(vocabulary[name] for name in (*MARKS, *spoken_names) if name in vocabulary)
+    return sorted(vocabulary[name] for name in (*MARKS, *(f" {name}" for name in names)) if name in vocabulary)
 
 
 def extend(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

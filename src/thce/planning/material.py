@@ -87,8 +87,10 @@ def tokenizer_of(params: BaseParams) -> tuple[PreTrainedTokenizerBase, str]:
         except (OSError, ValueError):
             pass
     texts = list(_texts())
-    whole = tokenizers.names(set(_codes()), texts) if params.code_tokens and params.source == "scratch" else []
-    return tokenizers.train(texts, params.vocabulary, whole), "trained here on the committed examples: counts are estimates"
+    traces = texts if params.code_tokens and params.source == "scratch" else []
+    names = tokenizers.names(set(_codes()), traces) if traces else []
+    tokenizer = tokenizers.train(texts, params.vocabulary, names, tokenizers.pieces(traces))
+    return tokenizer, "trained here on the committed examples: counts are estimates"
 
 
 def _texts() -> Iterator[str]:

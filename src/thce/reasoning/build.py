@@ -115,9 +115,9 @@ def decide(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, 
     for line in _candidates(quote, pair, facts, pick, "stated"):
         if true_of(narrative, quote, pair, line, facts) and line not in found:
             found.append(line)
-            if len(found) == 2 or not _is_value(line):
+            if len(found) == 2 or not _is_stated(line):
                 break
-    if len(found) == 2 and not _is_value(found[1]):
+    if len(found) == 2 and not _is_stated(found[1]):
         del found[1]
     return found
 
@@ -155,12 +155,13 @@ def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts:
     return verify(narrative, text, facts.book).decision
 
 
-def _is_value(line: str) -> bool:
+def _is_stated(line: str) -> bool:
     bullet = grammar.read(line)
     return bullet is not None and bullet.kind == "stated"
 
 
 def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, kind: str) -> Iterator[str]:
+    """Deciding bullets that may hold, the most telling first; `kind` is how values are told, "stated" or "value"."""
     entry = facts.book.find(*pair)
     if entry is None:
         return
@@ -168,14 +169,12 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, 
     if known:
         for number in re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3})?(?![\w.])", quote):
             yield grammar.write("range", pick, quote=number, range=known[0])
-    told = [(value.name, match[0]) for value in facts.values(*pair) if (match := value.cue.search(quote))]
     joined = facts.joined(*pair)
-    things = ((f"{preposition} {thing}", stated_thing(quote, preposition, thing)) for preposition, thing in joined)
-    told += [(name, said) for name, said in things if said]
-    told.sort(key=lambda one: facts.shared(*pair, one[0]))
-    common = [one for one in told if facts.shared(*pair, one[0]) > _COMMON]
-    for name, said in told[: len(told) - len(common)]:
-        yield grammar.write(kind, pick, value=name, quote=said)
+    said = {value.name: match[0] for value in facts.values(*pair) if (match := value.cue.search(quote))}
+    said |= {f"{preposition} {thing}": stated_thing(quote, preposition, thing) for preposition, thing in joined}
+    share = {name: facts.shared(*pair, name) for name, words_of in said.items() if words_of}
+    values = [(name, grammar.write(kind, pick, value=name, quote=said[name])) for name in sorted(share, key=share.__getitem__)]
+    yield from (line for name, line in values if share[name] <= _COMMON)
     tail = ", so unspecified" if is_unspecified(entry.title) and pick % 3 else ""
     for axis in facts.axes(*pair):
         yield grammar.write("absent", pick, thing=axis, tail=tail)
@@ -185,8 +184,7 @@ def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, 
     if pair[0] == "ICD10" and is_other(entry.title):
         yield grammar.write("other", pick)
     yield from _neighbours(quote, pair, facts, pick)
-    for name, said in common:
-        yield grammar.write(kind, pick, value=name, quote=said)
+    yield from (line for name, line in values if share[name] > _COMMON)
     for note in sorted(facts.excludes1(*pair)):
         if len(note.split()) <= _LONG_NOTE and "\n" not in note:
             yield grammar.write(EXCLUSION, pick, note=note)

@@ -145,9 +145,8 @@ def _false_decision(narrative: str, quote: str, gold: Pair, wrong: Pair, facts: 
     said = [match for match in quote.replace('"', "").split() if words.is_evidence(match)] or [quote.replace('"', "")]
     word = said[rng.randrange(len(said))].strip(",.;:()") or said[0]
     pick = rng.randrange(2)
-    claims: list[str] = []
-    for value in rng.sample(facts.values(*wrong), len(facts.values(*wrong))):
-        claims.append(grammar.write("stated", pick, value=value.name))
+    values = facts.values(*wrong)
+    claims = [grammar.write("stated", pick, value=value.name) for value in rng.sample(values, len(values))]
     claims += [grammar.write("absent", pick, thing=axis, tail="") for axis in facts.axes(*wrong)[:1]]
     claims.append(grammar.write("contrast", pick, quote=word, other=gold[1]))
     return next((claim for claim in claims if not true_of(narrative, quote, wrong, claim, facts)), "")
