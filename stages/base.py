@@ -46,7 +46,7 @@ def main() -> None:
             for first, user, answer in rows:
                 examples.append(headstart.example(tokenizer, first["content"], user["content"], answer["content"], asked))
         layer, points, share = headstart.teach(tokenizer, examples, settings, seed)
-        headstart.install(model, layer, loud)
+        headstart.install(model, layer, [*loud, *headstart.openings(examples)])
         metrics |= {"examples": len(examples), "first_answers_right": round(share, 4)}
 
     # 5 outputs

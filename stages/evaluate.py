@@ -42,6 +42,7 @@ def main() -> None:
         return [item for part in tests.values() for item in capped(part, rows)]
 
     whole = running.whole_system("models/stage3", "models/coder", book)
+    whole.decoder.batch_size = settings.batch_size
     reasons = whole.options.think
     options = replace(whole.options, max_reasoning=settings.max_new_tokens, batch_size=settings.batch_size)
     written: dict[str, list[dict[str, object]]] = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import _bootstrap
 from thce import params
 from thce.codes.book import open as open_book
 from thce.errors import UserError
 from thce.files import read_jsonl, write_json, write_jsonl
+from thce.halves import in_halves
 from thce.narratives import examples, prepare, synthetic
 from thce.narratives.splits import PhraseIndex
 from thce.settings.prepare import PrepareParams
@@ -37,7 +40,7 @@ def main() -> None:
     left_out = 0
     for name, wanted in sizes.items():
         one, two, three = prepare.divide(rows[name], wanted, seed)
-        traced = [examples.stage2(row, book, settings.system_stage2, seed) for row in two]
+        traced = in_halves(partial(examples.traced, book=book, system=settings.system_stage2, seed=seed), two)
         paired = [examples.stage3(row, book, settings.system_stage2, seed, lexicon, index) for row in three]
         stages["stage1"][name] = [examples.stage1(row, book, settings.system_stage1) for row in one]
         stages["stage2"][name] = [record for record in traced if record]

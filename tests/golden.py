@@ -76,7 +76,7 @@ def trajectories(home: Path, micro: int) -> Mapping[str, Any]:
         for talk in talks[stage]
     ]
     layer, points, _ = headstart.teach(tok, examples, shape, 7)
-    headstart.install(model, layer, loud)
+    headstart.install(model, layer, [*loud, *headstart.openings(examples)])
     fit.save(model, tok, home / "base", None)
     found = {"base": {"losses": [point["loss"] for point in points], "parameters": model.num_parameters()}}
 

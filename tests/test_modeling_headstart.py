@@ -83,11 +83,14 @@ def test_an_example_asks_for_the_type_and_the_code_or_for_no_code() -> None:
     assert shown(answer(None)) == ["NONE:"]
 
 
-def test_reasoning_asks_for_every_code_it_names() -> None:
+def test_reasoning_asks_for_its_opening_and_every_code_it_names() -> None:
     loud = frozenset(tokenizer.spoken(tok(), CODES))
     text = f'<think>\n- Stated: "HTN"\n- Code: I10\n</think>\n{answer("I10")}'
     one = headstart.example(tok(), SYSTEM, "HTN again", text, loud)
-    assert [tok().decode([one.answer[place]]).strip() for place in one.asked][1:] == ["I10", "</think>", "ICD10:", "I10"]
+    assert [tok().decode([one.answer[place]]).strip() for place in one.asked][1:] == [
+        *("-", "I10", "</think>", "ICD10:", "I10")
+    ]
+    assert one.opening is not None and headstart.openings([*examples(), one]) == [one.opening]
     ids, places, seen, targets = headstart.collate(
         [(row, one) for row in headstart.encode(tok(), [one], random.Random(1), 0.0)]
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from thce.reasoning import words
+from thce.reasoning import cues, words
 
 HEARD = """
 denied    | Denies [chest pain]
@@ -148,6 +150,11 @@ def _span(sentence: str) -> tuple[str, int, int]:
     return sentence.replace("[", "").replace("]", ""), start, end
 
 
+def test_cues_are_written_in_lower_case_as_they_are_looked_for() -> None:
+    every = [cues.TURN, *cues.BEFORE.values(), *cues.AFTER.values()]
+    assert [cue for cue in every if re.sub(r"\\.", "", cue) != re.sub(r"\\.", "", cue).lower()] == []
+
+
 def _lines(table: str) -> list[str]:
     return table.strip().splitlines()
 
@@ -177,6 +184,8 @@ def test_not_denied(sentence: str) -> None:
         ("Chest pain was considered but ruled out.", []),
         ("? early appendicitis. Fever.", ["Fever"]),
         ("Cough, suspected pneumonia.", ["Cough, "]),
+        ("COUGH. DENIES FEVER BUT HAS A RASH.", ["COUGH", "BUT HAS A RASH"]),
+        ("İzmir, İstanbul: cough, DENIES fever.", ["İzmir, İstanbul: cough, "]),  # two characters each in lower case
     ],
 )
 def test_a_sentence_is_asserted_clause_by_clause(text: str, asserted: list[str]) -> None:

@@ -13,4 +13,7 @@ class UserError(Exception):
         self.place = place
         self.problem = problem
         self.mend = mend
-        super().__init__(f"{place}: {problem}" + (f"; {mend}" if mend else ""))
+        super().__init__(place, problem, mend)  # as they were given, so that another process can hand it over
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}" + (f"; {self.mend}" if self.mend else "")

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -41,23 +42,21 @@ Told = list[tuple[int, str, bool]]
 _KEPT = 100_000
 """Words whose n-grams are kept."""
 
+_TOGETHER = 256
+"""Texts whose n-grams are counted together."""
+
 _NOTHING: Ints = np.zeros(0, np.int64)
 
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(told: Told) -> Counter[str]:
-    """Counts of n-grams: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
+def features(told: Told) -> set[str]:
+    """The n-grams of a text: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
 
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
     they would otherwise name.
     """
-    found: Counter[str] = Counter()
-    for _, word, asserted in told:
-        if asserted:
-            found.update(_grams(word))
-    found.update(_names(told))
-    return found
+    return set(_names(told)).union(*(_grams(word) for _, word, asserted in told if asserted))
 
 
 def listen(text: str) -> Told:
@@ -68,11 +67,11 @@ def listen(text: str) -> Told:
     return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
 
 
-def _grams(word: str) -> list[str]:
+@lru_cache(maxsize=_KEPT)
+def _grams(word: str) -> tuple[str, ...]:
     padded = f" {word} "
-    return [
-        padded[start : start + size] for size in range(SHORTEST, LONGEST + 1) for start in range(max(1, len(padded) - size + 1))
-    ]
+    sizes = range(SHORTEST, LONGEST + 1)
+    return tuple(padded[start : start + size] for size in sizes for start in range(max(1, len(padded) - size + 1)))
 
 
 def _names(told: Told) -> list[str]:
@@ -157,36 +156,43 @@ class Prior:
         return self._bag([listen(text) for text in texts])
 
     def _bag(self, texts: Sequence[Told]) -> Bag:
-        rows = [self._rows(told, [(0, sys.maxsize)]) for told in texts]
-        sizes = np.array([len(row.index) for row in rows], np.int64)
+        whole = [(0, sys.maxsize)]
+        bags = [
+            self._rows([(told, whole) for told in texts[first : first + _TOGETHER]])
+            for first in range(0, len(texts), _TOGETHER)
+        ]
+        sizes = [np.diff(bag.start) for bag in bags]
         return Bag(
-            np.append(0, sizes.cumsum()),
-            np.concatenate([row.index for row in rows]) if rows else np.zeros(0, np.int64),
-            np.concatenate([row.weight for row in rows]) if rows else np.zeros(0, np.float32),
+            np.append(0, np.concatenate([_NOTHING, *sizes]).cumsum()),
+            np.concatenate([_NOTHING, *(bag.index for bag in bags)]),
+            np.concatenate([np.zeros(0, np.float32), *(bag.weight for bag in bags)]),
         )
 
-    def _rows(self, told: Told, spans: Sequence[Span]) -> Bag:
-        """Spans of one text as rows. What is denied, and what its words are, is said by the whole text."""
-        places = [place for place, _, _ in told]
-        numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
-        words, pairs = numbers[: len(told)], numbers[len(told) :]
-        grams = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
+    def _rows(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> Bag:
+        """Spans of texts as rows, text by text. What is denied, and what its words are, is said by the whole text."""
         parts: list[Ints] = []
         groups: list[int] = []
-        for row, (start, end) in enumerate(spans):
-            first, last = bisect_left(places, start), bisect_left(places, end)
-            own = [*grams[first:last], words[first:last], pairs[first : max(first, last - 1)]]
-            parts += own
-            groups += [2 * row] * (len(own) - 2) + [2 * row + 1] * 2
+        row = 0
+        for told, spans in texts:
+            places = [place for place, _, _ in told]
+            numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
+            words, pairs = numbers[: len(told)], numbers[len(told) :]
+            grams = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
+            for start, end in spans:
+                first, last = bisect_left(places, start), bisect_left(places, end)
+                own = [*grams[first:last], words[first:last], pairs[first : max(first, last - 1)]]
+                parts += own
+                groups += [2 * row] * (len(own) - 2) + [2 * row + 1] * 2
+                row += 1
         keys = np.concatenate(parts) if parts else _NOTHING
         known = keys >= 0
         keys = (keys + np.repeat(np.array(groups, np.int64), [len(part) for part in parts]) * len(self.vocabulary))[known]
         keys, count = np.unique(keys, return_counts=True)
         group, index = np.divmod(keys, max(1, len(self.vocabulary)))
         values = (1 + np.log(count)) * self.idf[index].astype(np.float64)
-        square = np.bincount(group, values * values, minlength=2 * len(spans))
+        square = np.bincount(group, values * values, minlength=2 * row)
         values *= np.sqrt(0.5 / square[group])
-        start_of = np.searchsorted(group, 2 * np.arange(len(spans) + 1))
+        start_of = np.searchsorted(group, 2 * np.arange(row + 1))
         return Bag(start_of, index, values.astype(np.float32))
 
     def _grams_of(self, word: str) -> Ints:
@@ -200,7 +206,7 @@ class Prior:
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
         """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
-        rows = self._rows(listen(text), spans)
+        rows = self._rows([(listen(text), spans)])
         features, column = np.unique(rows.index, return_inverse=True)
         weights = np.zeros((len(spans), len(features)), np.float32)
         weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
@@ -253,7 +259,7 @@ def fit(
     told = [listen(text) for text in texts]
     present: Counter[str] = Counter()
     for one in told:
-        present.update(features(one).keys())
+        present.update(features(one))
     vocabulary = sorted(name for name, count in present.items() if count >= min_count)
     idf = np.array([math.log((1 + len(texts)) / (1 + present[name])) + 1 for name in vocabulary], np.float32)
     empty = np.zeros((0, dim), np.float32)

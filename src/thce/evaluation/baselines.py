@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,10 +160,13 @@ def neighbour(known: Material, texts: Sequence[str], settings: NeighbourParams) 
     base = vectors.fit_transform([text for text, _ in pairs]).T.tocsc()
     guesses: list[Guess] = []
     for start in range(0, len(texts), 256):
-        for row in (vectors.transform(texts[start : start + 256]) @ base).toarray():
+        near = (vectors.transform(texts[start : start + 256]) @ base).tocsr()
+        near.sort_indices()  # equal similarities: the row that stands first
+        for first, last in pairwise(near.indptr):
+            likeness = near.data[first:last]
             votes: dict[Gold, float] = defaultdict(float)
-            for place in _largest(row, settings.k):
-                votes[pairs[place][1]] += float(row[place])
+            for place in _largest(likeness, settings.k):
+                votes[pairs[near.indices[first + place]][1]] += float(likeness[place])
             guesses.append(_voted(votes))
     return guesses
 
@@ -189,6 +193,8 @@ def _ranked(codes: Sequence[Code], scores: Floats, shares: Floats) -> Guess:
 def _largest(scores: Floats, k: int) -> list[int]:
     """Places of the `k` largest scores, best first, equal ones in order of place; much faster than sorting them all."""
     k = min(k, len(scores))
+    if not k:
+        return []
     near = np.flatnonzero(scores >= np.partition(scores, len(scores) - k)[len(scores) - k])
     found: list[int] = near[np.argsort(-scores[near], kind="stable")][:k].tolist()
     return found

@@ -23,7 +23,8 @@ def text(sources: Sources) -> str:
     rows = []
     for name in sets:
         best = evaluate["best_baseline"].get(name)
-        floor = f"{percent(floors[best][name]['exact']['value'])} ({title_of(best)})" if best else "-"
+        least = floors[best][name]["exact"]["value"] if best else None
+        floor = "-" if least is None else f"{percent(least)} ({title_of(best)})" if least else f"{percent(least)} (all)"
         rows.append(f"| {title_of(name)} | {_value(fused[name]['exact'])} | {floor} | {fused[name]['exact']['n']} |")
     none, sure = fused["all"]["no_code"], fused["all"]["calibration"]
     return "\n".join(
@@ -45,8 +46,8 @@ def text(sources: Sources) -> str:
             "",
             *([f"- {size:,} parameters, Llama architecture, safetensors"] if size else []),
             "- stage 1: answers alone; stage 2: reasoning and answer; stage 3: preference tuning (DPO)",
-            "- answers are decoded under the code table and fused with known wordings and a lexical prior; confidence "
-            "is calibrated on validation",
+            "- answers are decoded under the code table and fused with known and nearest wordings, deciding words and "
+            "a lexical prior; confidence is calibrated on validation",
             "",
             "## Results",
             "",
@@ -66,13 +67,14 @@ def text(sources: Sources) -> str:
             "",
             "## Data",
             "",
-            "Synthetic narratives, written by a grammar around the project's own phrasebook. Wordings and sentences "
-            "of the test sets never occur in training; the evaluation stops if one does.",
+            "Synthetic narratives, written by a grammar around the project's own phrasebook. Sentences of the test "
+            "sets and held-out wordings never occur in training; the pipeline stops if one does.",
             "",
             "## Limits",
             "",
             f"Short synthetic English text; {setup['scope']} codes only; one release of each code set; training and "
-            "test share a grammar. Codes outside the scope are never answered. See the report for errors by kind.",
+            "test share a grammar. Under the code table no code outside of the scope is answered; a model that "
+            "writes freely may. See the report for errors by kind.",
             "",
         ]
     )  # fmt: skip

@@ -154,31 +154,35 @@ def draw_names(tokenizer: PreTrainedTokenizerBase, width: int, generator: torch.
 @dataclass(frozen=True, slots=True)
 class Example:
     """A conversation: system prompt, narrative, the tokens of the answer as far as they are needed, and which of them (`asked`,
-    counted from 0) are to be foretold: marks and codes."""
+    counted from 0) are to be foretold: marks, codes, and what the reasoning opens with (`opening`, None without reasoning)."""
 
     system: str
     text: str
     answer: tuple[int, ...]
     asked: tuple[int, ...]
+    opening: int | None = None
 
 
 def example(
     tokenizer: PreTrainedTokenizerBase, system: str, text: str, answer: str, loud: Collection[int] | None = None
 ) -> Example:
     """The example for a narrative and its answer. Without `loud` the first two tokens of the first answer line are asked for,
-    type mark and code; else all tokens in `loud`, so that reasoning teaches where a category and a code belong."""
+    type mark and code; else all tokens in `loud`, so that reasoning teaches where a category and a code belong, and the
+    beginning of its first bullet, which says whether there is a code at all."""
     if loud is None:
         ids = tokenizer.encode(answer.partition("\n")[0].partition("(")[0].rstrip(), add_special_tokens=False)[:2]
         return Example(system, text, tuple(ids), tuple(range(len(ids))))
     ids = tokenizer.encode(answer, add_special_tokens=False)
-    asked = tuple(place for place, token in enumerate(ids) if token in loud)
-    return Example(system, text, tuple(ids[: asked[-1] + 1]), asked)
+    first = tokenizer.encode(answer.partition("\n")[0] + "\n", add_special_tokens=False)
+    asked = tuple(place for place, token in enumerate(ids) if token in loud or place == len(first))
+    return Example(system, text, tuple(ids[: asked[-1] + 1]), asked, ids[len(first)])
 
 
 def teach(
     tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], params: BaseParams, seed: int
 ) -> tuple[FirstLayer, list[dict[str, float]], float]:
-    """Train the first layer; returns it, its loss curve, and the share of examples all right in its last pass.
+    """Train the first layer; returns it, its loss curve, and the share of examples all right in its last pass, whatever wording
+    the reasoning opens with.
 
     `params.drop` is the share of tokens hidden from the asking token at each step. What competes in a step
     are the tokens that some example asks for, marks and codes, and those of the step's texts: a fifth of the vocabulary at 64
@@ -193,6 +197,7 @@ def teach(
     groups = [(params.learning_rate, [layer.vectors]), (params.learning_rate / 5, matrices)]
     optimizer = torch.optim.Adam([{"params": group} for _, group in groups], betas=(0.9, 0.98))
     answers = torch.tensor(sorted({one.answer[place] for one in examples for place in one.asked}))
+    free = torch.tensor(openings(examples))
     per_pass = -(-len(examples) // params.batch_size)
     total = max(1, math.ceil(per_pass * params.epochs))
     step, share = 0, 0.0
@@ -218,12 +223,18 @@ def teach(
             step += 1
             if step % max(1, total // 50) == 0:
                 points.append({"step": step, "loss": round(float(loss.detach()), 4)})
-            missed = wanted.nonzero()[:, 0][logits.argmax(-1) != expected]
+            wrong = (logits.argmax(-1) != expected) & ~torch.isin(targets[wanted], free)
+            missed = wanted.nonzero()[:, 0][wrong]
             right += len(batch) - len(missed.unique())
             asked += len(batch)
         share = right / max(1, asked)
         print(f"base: pass {number + 1}: {share:.3f} of {asked} first answers right", file=sys.stderr, flush=True)
     return layer, points, share
+
+
+def openings(examples: Sequence[Example]) -> list[int]:
+    """Ids of the tokens that reasoning opens with."""
+    return sorted({one.opening for one in examples if one.opening is not None})
 
 
 def encode(
@@ -279,8 +290,8 @@ def collate(rows: Sequence[tuple[list[int], Example]]) -> tuple[Tensor, Tensor, 
 def install(model: LlamaForCausalLM, layer: FirstLayer, loud: Sequence[int]) -> None:
     """Write the head start into `model` (input and output vectors not shared, at least two heads).
 
-    `loud` are the tokens an answer is made of, type marks and codes: their output vectors keep their content, those of
-    all other tokens keep mostly their name, so that ordinary text is foretold by copying until training knows better.
+    `loud` are the tokens that are asked for, type marks, codes and openings: their output vectors keep their content, those
+    of all other tokens keep mostly their name, so that ordinary text is foretold by copying until training knows better.
     """
     parts, layers = layer.parts, list(model.model.layers)
     table = layer.table()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from thce.capitals import small
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import write_jsonl
+from thce.halves import in_halves
 from thce.narratives import synthetic
 from thce.narratives.phrasebook import key
 from thce.narratives.splits import Pair, PhraseIndex
@@ -114,6 +116,11 @@ def stage2(row: Row, book: CodeBook, system: str, seed: int) -> dict[str, Any] |
     return {"messages": [*prompt(row, system), message], "_metadata": metadata(row) | extra}
 
 
+def traced(rows: Sequence[Row], book: CodeBook, system: str, seed: int) -> list[dict[str, Any] | None]:
+    """`stage2` of every row."""
+    return [stage2(row, book, system, seed) for row in rows]
+
+
 def stage3(row: Row, book: CodeBook, system: str, seed: int, lexicon: Lexicon, index: PhraseIndex) -> dict[str, Any] | None:
     """A preference record: the built trace against one hard negative; None when either cannot be made."""
     text = faithful(row, book, seed)
@@ -183,14 +190,20 @@ def reasoning_report(stages: Mapping[str, Mapping[str, Sequence[Mapping[str, Any
     ]
     pairs = [record for records in stages["stage3"].values() for record in records]
     completions += [(record["prompt"][1]["content"], record["chosen"]) for record in pairs]
-    verdicts = [reasoning.verify(narrative, text, book) for narrative, text in completions]
-    kinds = Counter(claim.kind for verdict in verdicts for claim in verdict.claims)
+    read = in_halves(partial(_verified, book=book), completions)
+    kinds = Counter(kind for _, claims in read for kind in claims)
     return {
-        "traces": len(verdicts),
-        "verified": sum(verdict.faithful for verdict in verdicts) / len(verdicts) if verdicts else None,
+        "traces": len(read),
+        "verified": sum(faithful for faithful, _ in read) / len(read) if read else None,
         "claims": dict(sorted(kinds.items())),
         "negatives": dict(sorted(Counter(record["_metadata"]["rejected_kind"] for record in pairs).items())),
     }
+
+
+def _verified(completions: Sequence[tuple[str, str]], book: CodeBook) -> list[tuple[bool, list[str]]]:
+    """Of (narrative, completion) whether it holds, and the kinds of its claims."""
+    verdicts = (reasoning.verify(narrative, text, book) for narrative, text in completions)
+    return [(verdict.faithful, [claim.kind for claim in verdict.claims]) for verdict in verdicts]
 
 
 _QUOTAS = {"ICD10": 20, "CPT": 11, "HCPCS": 9, "multi": 5, "none": 5}

@@ -1,8 +1,9 @@
 """Cues of denial: what notes say before or after a thing that is not the patient's, not there, not sure or not done.
 
 Each table gives for a kind of denial (denied, family, ruled_out, not_done, carried) alternatives of a regular
-expression; `words` compiles them. In the manner of NegEx; beside the usual cues stand those of the denials that the grammar
-has for training. A look-ahead names what only sounds like a denial: "no change", "not only", "maybe a week".
+expression, in lower case; `words` compiles them. In the manner of NegEx; beside the usual cues stand those of the denials
+that the grammar has for training. A look-ahead names what only sounds like a denial: "no change", "not only", "maybe a
+week".
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ BEFORE = {
         r"(?:unable to|cannot|could not) (?:find|detect|confirm|identify|demonstrate|elicit|substantiate|corroborate)|"
         r"unremarkable for|clear (?:of|for)|all clear on|clear(?:s|ed) (?:the )?(?:pt|patient|him|her|me|them) of|"
         r"rather than|instead of|as opposed to|been spared|unaffected by|silent (?:on|about|as to)|blank for|"
-        rf"disputes|disagrees? (?:with|w/|about)(?! {_PLAN_PSEUDO}(?!\w))|would(?:n['’]t| not) say|know if (?:I|he|she) had|"
+        rf"disputes|disagrees? (?:with|w/|about)(?! {_PLAN_PSEUDO}(?!\w))|would(?:n['’]t| not) say|know if (?:i|he|she) had|"
         r"incompatible (?:with|w/)|inconsistent (?:with|w/)|does away (?:with|w/)|"
         r"(?:argu(?:e[sd]?|ing)|speaks?|spoke|evidence|weighs?|points?)(?: \w+ly)? against|"
         r"(?:have|has|had)n['’]t (?:any|had|got|developed|noticed|seen)|"
@@ -105,11 +106,11 @@ BEFORE = {
         r"rul(?:es?|ed|ing)[ -](?:him |her |them |pt |(?:the )?patient )?out|(?:to|will|must|can|could) rule|r/o|"
         r"disprov(?:e[ds]?|en)|refute[ds]?|exclud(?:e|es|ed|ing)|(?<!no )(?<!without )doubt(?:s|ed|ful)?|"
         r"unlikely|unconfirmed|unproven|unverified|eliminates|effectively eliminated?|discard(?:s|ed|ing)?|invalidate[sd]?|"
-        r"I reject|rejects|contradict(?:s|ed|ing)?|overturn(?:s|ed|ing)?|set(?:s|ting)? aside(?! (?:time|an?|the|for)(?!\w))|"
+        r"i reject|rejects|contradict(?:s|ed|ing)?|overturn(?:s|ed|ing)?|set(?:s|ting)? aside(?! (?:time|an?|the|for)(?!\w))|"
         r"erase[sd]?|cross(?:ed|es)? off|"
         r"possib(?:ly|le|ility of)|probabl[ey]|likely|presum(?:ed|es?|ably)|suspect(?:ed|s|ing)?|"
         rf"(?:maybe|perhaps)(?! (?:{_MAYBE_PSEUDO})(?!\w))|conceivably|tentatively|hypothes[ie]s|conjecture|hunch|"
-        r"(?:remote|small|slight|slim|some|outside) (?:chance|odds) (?:of|that)|chance (?:that )?(?:I have|it['’]s|this is)|"
+        r"(?:remote|small|slight|slim|some|outside) (?:chance|odds) (?:of|that)|chance (?:that )?(?:i have|it['’]s|this is)|"
         r"suspicio(?:us for|n (?:of|for|is))|question(?:ed)? of|questionable|questions? (?:if|whether)|"
         r"(?<!coding )query(?! (?:answered|closed|opened|results?|response|reply)(?!\w))|queried|"
         r"wonder(?:s|ed|ing)? (?:if|whether|about)|previously questioned|concern(?:s|ed|ing)? (?:for|of|that)|"
@@ -123,7 +124,7 @@ BEFORE = {
         r"open mind (?:as to|about|on)|before committing to|premature to|too (?:early|soon) to (?:call|diagnose|label)|"
         r"leading (?:consideration|suspicion)|"
         r"worr(?:y|ied|ies|ying) (?:about|for|that)|(?:may|might|could) (?:(?:this|it|that) )?(?:be|have|represent|reflect)|"
-        r"(?:whether|if) (?:(?:this|it|that) (?:is|was|really is|really was|amounts to)|(?:I|he|she|pt|(?:the )?patient) "
+        r"(?:whether|if) (?:(?:this|it|that) (?:is|was|really is|really was|amounts to)|(?:i|he|she|pt|(?:the )?patient) "
         r"(?:really )?(?:has|have|had)(?! to(?!\w))|there (?:is|was))|if it['’]s(?! (?:ok|okay|safe|fine|normal|time)(?!\w))|"
         r"(?:thinks?|afraid|scared|convinced|guess(?:es)?) (?:(?:it['’]s|it is|it was|this is|maybe)|of having)|convinced of|"
         r"(?:google|the internet|internet|webmd) (?:says|said|suggests|thinks)|googled|"
@@ -177,7 +178,7 @@ _AGAIN = {
     "ruled_out": (
         r"(?:say|says|said|show|shows|showed|prove[sd]?) otherwise|(?:takes?|took|taken) (?:it|that|this|them) back|"
         r"rul(?:es|ed|ing) (?:it|that|this|them) out|(?:it|this|that) (?:is|was)(?: not|n['’]t)(?=\W*$)|who knows|"
-        r"what do I know|would want proof"
+        r"what do i know|would want proof"
     ),
     "not_done": (
         r"decided against (?:it|that|this)|never (?:got|received|did|collected) (?:it|that|this|one)|"
