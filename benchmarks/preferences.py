@@ -14,8 +14,9 @@ are from data/prepared/stage3/val.jsonl, half from stage2/val.jsonl, and every v
 - `gain`      good minus stage 2's, in points, with the paired bootstrap interval; `exact_gain` likewise
 
 What a variant changes is written as the keys of `params.yaml` are. The default profile trains on pairs both sides of which the
-model wrote itself; `sft` on their chosen side alone, which is rejection sampling (one round of expert iteration);
-`with_built` adds the pairs with a built negative, `with_mended` those of a built trace against a sample.
+model wrote itself and on built traces against samples that lack one of several codes; `sft` on their chosen side alone, which
+is rejection sampling (one round of expert iteration); `own` leaves the built traces out, `with_built` takes pairs with a built
+negative instead of them, `with_mended` those of a built trace against any sample.
 """
 
 from __future__ import annotations
@@ -83,8 +84,9 @@ VARIANTS = {
     "sigmoid_norm": losses("sigmoid_norm", "sft", beta=5.0),
     "sft": losses("sft", learning_rate=1e-4),
     "sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0),
+    "own": Variant({"origins": ("own",)}),
     "with_built": Variant({"origins": ("own", "built")}),
-    "with_mended": Variant({"origins": ("own", "mended")}),
+    "with_mended": Variant({"origins": ("own", "completed", "mended")}),
     "rlvr": Variant({"rlvr_steps": 30}),
     "rlvr_1e-4": Variant({"rlvr_steps": 30, "rlvr_learning_rate": 1e-4}),
 }

@@ -78,6 +78,15 @@ def test_where_every_sample_fails_the_built_trace_is_chosen() -> None:
     assert pairs.choose([Judged("b", BROKEN, 3)], "trace", None) == Pair("trace", "b", "mended", BROKEN)
 
 
+def test_a_trace_of_several_codes_completes_a_sample_that_lacks_some() -> None:
+    two = "ICD10: I10 (Essential (primary) hypertension)\nICD10: J20.9 (Acute bronchitis, unspecified)"
+    one, other = two.partition("\n")[::2]
+    assert pairs.choose([Judged(one, WRONG, 3)], two, None) == Pair(two, one, "completed", WRONG)
+    for sample in ("NONE: (no code supported by the text)", f"{other}\n{one}\nCPT: 99213 (Office visit)", "no answer"):
+        found = pairs.choose([Judged(sample, WRONG, 3)], two, None)
+        assert found is not None and found.origin == "mended"
+
+
 def test_where_no_sample_fails_a_built_negative_is_rejected_or_nothing() -> None:
     good = [Judged("g", None, 3)]
     assert pairs.choose(good, "trace", ("denied", "n")) == Pair("g", "n", "built", "denied")

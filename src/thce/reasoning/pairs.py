@@ -10,6 +10,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
+from thce.answers import parse
 from thce.codes.book import CodeBook
 from thce.reasoning.negatives import correct
 from thce.reasoning.verify import count_tokens, verify
@@ -41,7 +42,8 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A chosen and a rejected completion. `origin`: `own` (both sampled), `mended` (the built trace against a sample) or
+    """A chosen and a rejected completion. `origin`: `own` (both sampled), `completed` (the built trace against a sample that
+    names some of several codes), `mended` (the built trace against another sample) or
     `built` (a good sample, or the built trace, against a built negative); `fault` names what is wrong with the rejected."""
 
     chosen: str
@@ -67,7 +69,8 @@ def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | Non
 
     `trace` is the built completion, right by construction; `negative` a built negative as (fault, text). Of good and bad
     samples the two most alike are taken, so that what differs is what is wrong; the shorter ones where several are, and
-    unreadable or unfinished ones only where there is no other. Without a good sample the built trace is mended to.
+    unreadable or unfinished ones only where there is no other. Without a good sample the built trace is mended to,
+    or completed to where codes are missing.
     """
     good = sorted((one for one in judged if one.fault is None), key=lambda one: (one.tokens, one.text))
     bad = sorted((one for one in judged if one.fault is not None), key=lambda one: (one.tokens, one.text))
@@ -75,7 +78,8 @@ def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | Non
     if bad:
         chosen = [one.text for one in good] or [trace]
         text, worse = max(product(chosen, bad), key=lambda pair: _alike(pair[0], pair[1].text))
-        return Pair(text, worse.text, "own" if good else "mended", worse.fault or BROKEN)
+        missing = 0 < len(parse(worse.text).codes) < len(parse(trace).codes)
+        return Pair(text, worse.text, "own" if good else "completed" if missing else "mended", worse.fault or BROKEN)
     if negative is not None:
         return Pair(good[0].text if good else trace, negative[1], "built", negative[0])
     return None
@@ -89,8 +93,8 @@ def _alike(one: str, other: str) -> float:
 def mix(
     pairs: Sequence[tuple[str, str, Pair]], built_share: float, max_per_code: int, max_pairs: int, seed: int
 ) -> list[tuple[str, Pair]]:
-    """At most `max_pairs` of the (id, first code, pair) triples, in seeded order: the model's own contrasts, then its mended
-    samples, then built ones.
+    """At most `max_pairs` of the (id, first code, pair) triples, in seeded order: the model's own contrasts, then its completed
+    and its mended samples, then built ones.
 
     Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs. Pairs of texts
     without a code (`NO_CODE`) are not held to that: they are a tenth of the prompts, and without them the model learns to
@@ -109,7 +113,7 @@ def mix(
                 per_code[code] += 1
                 taken.append((name, pair))
 
-    for origin in ("own", "mended"):
+    for origin in ("own", "completed", "mended"):
         take(origin, round(max_pairs * (1 - built_share)))
     own = len(taken)
     built = round(own * built_share / (1 - built_share)) if built_share < 1 else max_pairs

@@ -136,9 +136,10 @@ class Stage3Params:
     """Losses of TRL's DPOTrainer that are added, e.g. `sigmoid` (DPO) and `sft` (likelihood of the chosen side)."""
     loss_weights: tuple[float, ...] = knob()
     """One weight per loss."""
-    origins: tuple[str, ...] = knob(choices=("own", "mended", "built"))
-    """Which pairs are trained on: `own` (both sides sampled), `mended` (built trace against a sample), `built` (against a
-    built negative). `[own]` with `loss_type: [sft]` is fine-tuning on the model's own best samples."""
+    origins: tuple[str, ...] = knob(choices=("own", "completed", "mended", "built"))
+    """Which pairs are trained on: `own` (both sides sampled), `completed` (built trace against a sample that names some of
+    several codes), `mended` (built trace against another sample), `built` (against a built negative). With `own` alone the
+    chosen sides have one code nearly always, and the model forgets to name several."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
     max_length: int = knob(16)
