@@ -14,8 +14,8 @@ are from data/prepared/stage3/val.jsonl, half from stage2/val.jsonl, and every v
 - `gain`      good minus stage 2's, in points, with the paired bootstrap interval; `exact_gain` likewise
 
 What a variant changes is written as the keys of `params.yaml` are. The default profile trains on pairs both sides of which the
-model wrote itself and on built traces against samples that lack one of several codes; `sft` on their chosen side alone, which
-is rejection sampling (one round of expert iteration); `own` leaves the built traces out, `with_built` takes pairs with a built
+model wrote itself and on built traces against samples that name fewer codes; `sft` on their chosen side alone, which is nearly
+rejection sampling (one round of expert iteration); `own` leaves the built traces out, `with_built` takes pairs with a built
 negative instead of them, `with_mended` those of a built trace against any sample.
 """
 

@@ -152,7 +152,8 @@ def svm(known: Material, texts: Sequence[str], settings: SVMParams) -> list[Gues
 
 
 def neighbour(known: Material, texts: Sequence[str], settings: NeighbourParams) -> list[Guess]:
-    """The codes of the training narratives and wordings nearest in TF-IDF cosine: `k` vote with their similarity."""
+    """The codes of the training narratives and wordings nearest in TF-IDF cosine: `k` vote with their similarity, none
+    that shares no word."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     pairs = [*((item.narrative, item.gold) for item in known.rows), *((text, (code,)) for text, code in known.wordings)]

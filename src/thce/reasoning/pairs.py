@@ -43,7 +43,7 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A chosen and a rejected completion. `origin`: `own` (both sampled), `completed` (the built trace against a sample that
-    names some of several codes), `mended` (the built trace against another sample) or
+    names codes, but fewer), `mended` (the built trace against another sample) or
     `built` (a good sample, or the built trace, against a built negative); `fault` names what is wrong with the rejected."""
 
     chosen: str

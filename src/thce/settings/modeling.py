@@ -137,8 +137,8 @@ class Stage3Params:
     loss_weights: tuple[float, ...] = knob()
     """One weight per loss."""
     origins: tuple[str, ...] = knob(choices=("own", "completed", "mended", "built"))
-    """Which pairs are trained on: `own` (both sides sampled), `completed` (built trace against a sample that names some of
-    several codes), `mended` (built trace against another sample), `built` (against a built negative). With `own` alone the
+    """Which pairs are trained on: `own` (both sides sampled), `completed` (built trace against a sample that names codes, but
+    fewer), `mended` (built trace against another sample), `built` (against a built negative). With `own` alone the
     chosen sides have one code nearly always, and the model forgets to name several."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
