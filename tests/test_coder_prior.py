@@ -50,6 +50,15 @@ def test_an_ngram_seen_again_counts_by_its_logarithm() -> None:
     assert ratio == pytest.approx([1, 1 + np.log(2)], rel=1e-5)
 
 
+def test_texts_are_counted_together_as_each_by_itself() -> None:
+    texts = ["bronchitis, cough", "", "no fever; blood pressure and a walker"] * 100
+    together, alone = small().bag(texts), [small().bag([text]) for text in texts]
+    assert (np.diff(together.start) == [len(bag.index) for bag in alone]).all()
+    assert (together.index == np.concatenate([bag.index for bag in alone])).all()
+    assert (together.weight == np.concatenate([bag.weight for bag in alone])).all()
+    assert small().bag([]).start.tolist() == [0]
+
+
 @settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_gets_a_distribution(text: str) -> None:

@@ -33,4 +33,4 @@ def test_many_rows_are_shared_out_and_come_back_in_order() -> None:
 
 def test_what_is_wrong_with_a_row_is_said_as_ever() -> None:
     with pytest.raises(UserError, match=r"row 0.*is wrong"):
-        in_halves(_refuse, range(ENOUGH))
+        in_halves(_refuse, range(ENOUGH))  # both halves are wrong: the first is named

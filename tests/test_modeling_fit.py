@@ -300,8 +300,8 @@ def test_preference_tuning_raises_the_chosen_over_the_rejected(parent: Path, tmp
 
 
 def test_pairs_are_chosen_by_their_origin(parent: Path, tmp_path: Path) -> None:
-    rows = [{"_metadata": {"origin": name}} for name in ("own", "mended", "built")] + [{"_metadata": {}}, {}]
-    assert dpo.of_origin(rows, ["own", "built"]) == [rows[0], *rows[2:]]
+    rows = [{"_metadata": {"origin": name}} for name in ("own", "completed", "mended", "built")] + [{"_metadata": {}}, {}]
+    assert dpo.of_origin(rows, ["own", "built"]) == [rows[0], *rows[3:]]
     for part in ("train", "val"):
         files.write_jsonl(tmp_path / f"{part}.jsonl", rows[1:2])
     with pytest.raises(UserError, match="holds no pairs of the origins own"):

@@ -82,6 +82,8 @@ def test_a_trace_of_several_codes_completes_a_sample_that_lacks_some() -> None:
     two = "ICD10: I10 (Essential (primary) hypertension)\nICD10: J20.9 (Acute bronchitis, unspecified)"
     one, other = two.partition("\n")[::2]
     assert pairs.choose([Judged(one, WRONG, 3)], two, None) == Pair(two, one, "completed", WRONG)
+    wrong = "ICD10: I11 (Hypertensive heart disease)"  # a code, but not one of them: it lacks one all the same
+    assert pairs.choose([Judged(wrong, WRONG, 3)], two, None) == Pair(two, wrong, "completed", WRONG)
     for sample in ("NONE: (no code supported by the text)", f"{other}\n{one}\nCPT: 99213 (Office visit)", "no answer"):
         found = pairs.choose([Judged(sample, WRONG, 3)], two, None)
         assert found is not None and found.origin == "mended"
@@ -106,4 +108,7 @@ def test_the_mix_keeps_to_its_caps_and_repeats() -> None:
     mended = [(f"mended-{i}", f"E{i}", Pair("c", "r", "mended", WRONG)) for i in range(50)]
     both = Counter(pair.origin for _, pair in pairs.mix([*mended, *found], 0.25, 4, 32, 3))
     assert both == {"own": 20, "mended": 4, "built": 8}  # the model's own contrasts go first
+    completed = [(f"completed-{i}", f"F{i}", Pair("c", "r", "completed", WRONG)) for i in range(3)]
+    every = Counter(pair.origin for _, pair in pairs.mix([*mended, *completed, *found], 0.25, 4, 32, 3))
+    assert every == {"own": 20, "completed": 3, "mended": 1, "built": 8}
     assert mixed == pairs.mix(found, 0.25, 4, 24, 3) and mixed != pairs.mix(found, 0.25, 4, 24, 4)

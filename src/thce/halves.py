@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from thce.errors import UserError
+
 Row = TypeVar("Row")
 Result = TypeVar("Result")
 
@@ -15,12 +17,24 @@ ENOUGH = 4000
 def in_halves(work: Callable[[Sequence[Row]], list[Result]], rows: Sequence[Row]) -> list[Result]:
     """The results of `work` for the rows, in their order: of many rows one half in each of two processes.
 
-    `work` treats every row by itself, so that the results are those of one call; it can be pickled.
+    `work` treats every row by itself, so that results, and the `UserError` of the first wrong row, are those of one call; it
+    can be pickled.
     """
     if len(rows) < ENOUGH:
         return work(rows)
     from joblib import Parallel, delayed
 
     middle = len(rows) // 2
-    one, other = Parallel(n_jobs=2)(delayed(work)(part) for part in (rows[:middle], rows[middle:]))
-    return [*one, *other]
+    done = Parallel(n_jobs=2)(delayed(_tried)(work, part) for part in (rows[:middle], rows[middle:]))
+    for part in done:
+        if isinstance(part, UserError):
+            raise part
+    return [result for part in done for result in part]
+
+
+def _tried(work: Callable[[Sequence[Row]], list[Result]], rows: Sequence[Row]) -> list[Result] | UserError:
+    """What `work` gives, or what is wrong with a row: raised over there, that of the quicker process would win."""
+    try:
+        return work(rows)
+    except UserError as error:
+        return error

@@ -13,7 +13,7 @@ import re
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -50,13 +50,13 @@ _NOTHING: Ints = np.zeros(0, np.int64)
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(told: Told) -> set[str]:
+def features(told: Told, grams: Callable[[str], Iterable[str]] | None = None) -> set[str]:
     """The n-grams of a text: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
 
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
-    they would otherwise name.
+    they would otherwise name. `grams` gives those of a word, where they are kept from text to text.
     """
-    return set(_names(told)).union(*(_grams(word) for _, word, asserted in told if asserted))
+    return set(_names(told)).union(*((grams or _grams)(word) for _, word, asserted in told if asserted))
 
 
 def listen(text: str) -> Told:
@@ -67,7 +67,6 @@ def listen(text: str) -> Told:
     return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
 
 
-@lru_cache(maxsize=_KEPT)
 def _grams(word: str) -> tuple[str, ...]:
     padded = f" {word} "
     sizes = range(SHORTEST, LONGEST + 1)
@@ -258,8 +257,9 @@ def fit(
 
     told = [listen(text) for text in texts]
     present: Counter[str] = Counter()
+    grams = lru_cache(maxsize=_KEPT)(_grams)
     for one in told:
-        present.update(features(one))
+        present.update(features(one, grams))
     vocabulary = sorted(name for name, count in present.items() if count >= min_count)
     idf = np.array([math.log((1 + len(texts)) / (1 + present[name])) + 1 for name in vocabulary], np.float32)
     empty = np.zeros((0, dim), np.float32)
