@@ -44,7 +44,7 @@ recover: $(READY)
 	thce doctor --mend
 	dvc repro
 
-# Kills, full disks, damaged files: a quarter of an hour, not part of `make test`.
+# Kills, full disks, damaged files: up to half an hour, not part of `make test`.
 faults: $(READY)
 	pytest -m faults
 
