@@ -51,7 +51,8 @@ def answer(code: str | None) -> str:
 @cache
 def tok() -> PreTrainedTokenizerFast:
     texts = [word for words in WORDS.values() for word in words] + list(FRAMES) + [answer(code) for code in (*CODES, None)]
-    return tokenizer.train(texts + [chat.prompt_text([{"role": "user", "content": text}]) for text in texts], 420, CODES)
+    prompts = [chat.prompt_text([{"role": "user", "content": text}]) for text in texts]
+    return tokenizer.train(texts + prompts, 420, CODES, pieces=["- Stated:"])
 
 
 @cache
@@ -88,9 +89,11 @@ def test_reasoning_asks_for_its_opening_and_every_code_it_names() -> None:
     text = f'<think>\n- Stated: "HTN"\n- Code: I10\n</think>\n{answer("I10")}'
     one = headstart.example(tok(), SYSTEM, "HTN again", text, loud)
     assert [tok().decode([one.answer[place]]).strip() for place in one.asked][1:] == [
-        *("-", "I10", "</think>", "ICD10:", "I10")
+        *("- Stated:", "I10", "</think>", "ICD10:", "I10")
     ]
     assert one.opening is not None and headstart.openings([*examples(), one]) == [one.opening]
+    direct = headstart.example(tok(), SYSTEM, "HTN again", answer("I10"), loud)
+    assert direct.opening is None and [tok().decode([direct.answer[place]]) for place in direct.asked] == ["ICD10:", " I10"]
     ids, places, seen, targets = headstart.collate(
         [(row, one) for row in headstart.encode(tok(), [one], random.Random(1), 0.0)]
     )

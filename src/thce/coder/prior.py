@@ -50,13 +50,19 @@ _NOTHING: Ints = np.zeros(0, np.int64)
 _WORD = re.compile(r"[^\W_]+")
 
 
-def features(told: Told, grams: Callable[[str], Iterable[str]] | None = None) -> set[str]:
+def _grams(word: str) -> tuple[str, ...]:
+    padded = f" {word} "
+    sizes = range(SHORTEST, LONGEST + 1)
+    return tuple(padded[start : start + size] for size in sizes for start in range(max(1, len(padded) - size + 1)))
+
+
+def features(told: Told, grams: Callable[[str], Iterable[str]] = _grams) -> set[str]:
     """The n-grams of a text: ` c`, `co`, `cou` ... of each word between blanks; `=cough`, `=chronic cough` for words.
 
     Words that the text denies (`words.asserted_spans`) count as `=!fever` alone, so that they do not speak for the code
-    they would otherwise name. `grams` gives those of a word, where they are kept from text to text.
+    they would otherwise name. `grams` gives those of a word; one that keeps them makes many texts quicker.
     """
-    return set(_names(told)).union(*((grams or _grams)(word) for _, word, asserted in told if asserted))
+    return set(_names(told)).union(*(grams(word) for _, word, asserted in told if asserted))
 
 
 def listen(text: str) -> Told:
@@ -65,12 +71,6 @@ def listen(text: str) -> Told:
     for start, end in asserted_spans(text):
         heard[start:end] = [True] * (end - start)
     return [(match.start(), match[0].casefold(), heard[match.start()]) for match in _WORD.finditer(text)]
-
-
-def _grams(word: str) -> tuple[str, ...]:
-    padded = f" {word} "
-    sizes = range(SHORTEST, LONGEST + 1)
-    return tuple(padded[start : start + size] for size in sizes for start in range(max(1, len(padded) - size + 1)))
 
 
 def _names(told: Told) -> list[str]:

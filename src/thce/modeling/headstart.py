@@ -32,6 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
+from thce.answers import THINK_OPEN
 from thce.modeling import chat
 from thce.modeling.tokenizer import MARKS
 from thce.seeds import derive
@@ -173,9 +174,10 @@ def example(
         ids = tokenizer.encode(answer.partition("\n")[0].partition("(")[0].rstrip(), add_special_tokens=False)[:2]
         return Example(system, text, tuple(ids), tuple(range(len(ids))))
     ids = tokenizer.encode(answer, add_special_tokens=False)
-    first = tokenizer.encode(answer.partition("\n")[0] + "\n", add_special_tokens=False)
-    asked = tuple(place for place, token in enumerate(ids) if token in loud or place == len(first))
-    return Example(system, text, tuple(ids[: asked[-1] + 1]), asked, ids[len(first)])
+    begun = f"{THINK_OPEN}\n"
+    first = len(tokenizer.encode(begun, add_special_tokens=False)) if answer.startswith(begun) else None
+    asked = tuple(place for place, token in enumerate(ids) if token in loud or place == first)
+    return Example(system, text, tuple(ids[: asked[-1] + 1]), asked, None if first is None else ids[first])
 
 
 def teach(
@@ -185,7 +187,7 @@ def teach(
     the reasoning opens with.
 
     `params.drop` is the share of tokens hidden from the asking token at each step. What competes in a step
-    are the tokens that some example asks for, marks and codes, and those of the step's texts: a fifth of the vocabulary at 64
+    are the tokens that some example asks for and those of the step's texts: a fifth of the vocabulary at 64
     texts a step, which makes a step quicker. Without the latter the layer's output resembles the words it read and drowns what
     is copied.
     """
@@ -197,7 +199,7 @@ def teach(
     groups = [(params.learning_rate, [layer.vectors]), (params.learning_rate / 5, matrices)]
     optimizer = torch.optim.Adam([{"params": group} for _, group in groups], betas=(0.9, 0.98))
     answers = torch.tensor(sorted({one.answer[place] for one in examples for place in one.asked}))
-    free = torch.tensor(openings(examples))
+    free = torch.tensor(openings(examples), dtype=torch.long)
     per_pass = -(-len(examples) // params.batch_size)
     total = max(1, math.ceil(per_pass * params.epochs))
     step, share = 0, 0.0
