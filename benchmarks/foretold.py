@@ -57,7 +57,8 @@ def foretold(model: Any, tokenizer: Any, messages: list[dict[str, str]]) -> dict
     last = text.index('"', first + 1)
     found: dict[str, list[bool]] = defaultdict(list)
     number = 0
-    for (at, _), hit in zip(encoded["offset_mapping"], right, strict=True):
+    for (_, end), hit in zip(encoded["offset_mapping"], right, strict=True):
+        at = end - 1  # the first quoted word is read with a blank before it, which counts as part of the quotation mark
         number += first < at < last
         found[part(text, at, first, last, number)].append(hit)
     return found

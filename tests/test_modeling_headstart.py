@@ -117,10 +117,12 @@ def test_it_learns_which_words_point_to_which_code() -> None:
     assert made()[1] > 0.9
 
 
-def test_the_installed_model_answers_as_the_layer_does() -> None:
+@pytest.mark.parametrize("reasoning", ["", '<think>\n- Stated: "{}"\n</think>\n'], ids=["answer", "after a quotation"])
+def test_the_installed_model_answers_as_the_layer_does(reasoning: str) -> None:
     layer, _, model = made()
     for one in examples():
-        ids = [*prompt(one.text), *one.answer[:-1]]
+        quoted = tok().encode(reasoning.format(one.text), add_special_tokens=False)
+        ids = [*prompt(one.text), *quoted, *one.answer[:-1]]
         place = torch.tensor([[len(ids) - 1]])
         seen = torch.ones(1, 1, len(ids), dtype=torch.bool)
         with torch.no_grad():
@@ -154,9 +156,9 @@ def test_the_copying_head_looks_where_the_quoted_text_goes_on() -> None:
     assert sum(start[place : place + 1] == [quote[i + 1]] for place, i in zip(looks, once, strict=True)) >= 0.8 * len(once)
 
 
-def test_marks_and_quotation_marks_have_no_name_to_copy() -> None:
+def test_what_no_note_contains_has_no_name_to_copy() -> None:
     names = headstart.draw_names(tok(), 31, torch.Generator().manual_seed(1))
-    for text in ("ICD10:", "<think>", "\n", '"', chat.STOP):
+    for text in ("ICD10:", "<think>", "\n", '"', chat.STOP, " I10", " K21.9", "- Stated:"):
         assert not names[tok().encode(text, add_special_tokens=False)].any()
     assert names[tok().encode(" heart", add_special_tokens=False)].abs().min() == 1
 

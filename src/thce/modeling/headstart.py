@@ -10,8 +10,9 @@ tokens as the only targets), some twenty times faster than the whole model could
 *Copying* needs three heads in consecutive layers: one that tells every token which token came before it, one that passes
 this on by one more token, and one that looks for the place whose two predecessors are the present token and the one
 before it, and names what stands there. One predecessor alone is not enough: after "the" or a comma a note goes on in
-several ways. `install` writes the heads into the weights by hand. Each token gets a random sign vector as its name; a part
-of the residual stream carries the name of the token itself, two more the beginnings of its predecessors' names.
+several ways. `install` writes the heads into the weights by hand. Each token that text is made of gets a random sign vector
+as its name; a part of the residual stream carries the name of the token itself, two more the beginnings of its predecessors'
+names.
 
 The last head of a layer carries the copying, the others the pointing; what else is random starts close to the identity. A
 model of two layers looks at one predecessor only.
@@ -34,7 +35,6 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
 
 from thce.answers import THINK_OPEN
 from thce.modeling import chat
-from thce.modeling.tokenizer import MARKS
 from thce.seeds import derive
 from thce.settings.modeling import BaseParams
 
@@ -142,12 +142,17 @@ def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def draw_names(tokenizer: PreTrainedTokenizerBase, width: int, generator: torch.Generator) -> Tensor:
-    """A random sign vector per token [vocabulary, width]; zero for tokens after which nothing is to be copied: marks, control
-    tokens, line breaks and quotation marks."""
+    """A random sign vector per token [vocabulary, width]; zero for tokens after which nothing is to be copied: line breaks,
+    quotation marks and all that was added to the vocabulary as a whole: control tokens, marks, codes, beginnings of bullets.
+
+    A name that no token of the note has agrees with some other by chance, and what follows there is copied: where a code is
+    asked for, that drowned what the first layer points to.
+    """
     names = torch.randn(len(tokenizer), width, generator=generator).sign()
+    whole = frozenset(tokenizer.get_added_vocab().values())
     for number in range(len(tokenizer)):
         text = tokenizer.decode([number])
-        if text in (*MARKS, chat.START, chat.STOP, chat.PAD) or "\n" in text or '"' in text:
+        if number in whole or "\n" in text or '"' in text:
             names[number] = 0
     return names
 
