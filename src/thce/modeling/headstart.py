@@ -4,8 +4,8 @@ A small transformer with random weights spends most of a short budget on two dis
 they stand, point to a code, and that a quotation continues as the quoted text did. Neither has to be discovered.
 
 *Pointing* is what a single attention layer can do: the token that asks for a code looks at the words of the text,
-weighs them, and adds up what they point to. `teach` trains exactly that (token vectors, one layer, the answer's first
-tokens as the only targets), some twenty times faster than the whole model could be.
+weighs them, and adds up what they point to. `teach` trains exactly that (token vectors, one layer; marks, categories, codes
+and what reasoning opens with as the only targets), some twenty times faster than the whole model could be.
 
 *Copying* needs three heads in consecutive layers: one that tells every token which token came before it, one that passes
 this on by one more token, and one that looks for the place whose two predecessors are the present token and the one
@@ -99,7 +99,7 @@ class FirstLayer(nn.Module):
         self.sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
     def table(self) -> Tensor:
-        """Token vectors [vocabulary, hidden]; all of one length, so that no token is louder than another."""
+        """Token vectors [vocabulary, hidden]; their contents all of one length, so that no token is louder than another."""
         width = self.parts.content
         content = functional.normalize(self.vectors, dim=-1) * width**0.5 * CONTENT
         rest = torch.zeros(len(self.vectors), self.parts.head)
@@ -298,7 +298,8 @@ def install(model: LlamaForCausalLM, layer: FirstLayer, loud: Sequence[int]) -> 
     """Write the head start into `model` (input and output vectors not shared, at least two heads).
 
     `loud` are the tokens that are asked for, type marks, codes and openings: their output vectors keep their content, those
-    of all other tokens keep mostly their name, so that ordinary text is foretold by copying until training knows better.
+    of all other tokens keep mostly their name (if any), so that ordinary text is foretold by copying until training knows
+    better.
     """
     parts, layers = layer.parts, list(model.model.layers)
     table = layer.table()

@@ -15,7 +15,7 @@ class CoderParams:
     section: ClassVar[str] = "coder"
 
     think: bool = knob()
-    """Whether the model reasons before it answers; without, it answers about five times as fast."""
+    """Whether the model reasons before it answers; without, it answers two to three times as fast."""
     reason_first: bool = knob()
     """`false`: all sources decide the answer, then the model writes the reasoning for it, among bullets that hold. `true`:
     the model reasons before it answers, as it was trained to; slower, and its reasoning may argue for another code."""
