@@ -72,6 +72,7 @@ VARIANTS = {
     "beta_0.5": Variant({"beta": 0.5}),
     "rate_1e-6": Variant({"learning_rate": 1e-6}),
     "rate_5e-6": Variant({"learning_rate": 5e-6}),
+    "rate_3e-5": Variant({"learning_rate": 3e-5}),
     "rate_5e-5": Variant({"learning_rate": 5e-5}),
     "rate_1e-4": Variant({"learning_rate": 1e-4}),
     "rate_1e-4_epochs_3": Variant({"learning_rate": 1e-4, "epochs": 3.0}),
