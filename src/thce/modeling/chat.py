@@ -123,8 +123,9 @@ def encode(
     for piece in pieces:
         encoded = tokenizer(piece, add_special_tokens=False, return_offsets_mapping=True)
         ids += encoded["input_ids"]
-        places = [(at + begin, at + end) for begin, end in encoded["offset_mapping"]]
-        mask += [int(not any(low <= begin and end <= high for low, high in untold)) for begin, end in places]
+        # a word behind a bracket is read with a blank that belongs to the bracket: where a token begins tells less than its end
+        ends = [at + end for _, end in encoded["offset_mapping"]]
+        mask += [int(not any(low < end <= high for low, high in untold)) for end in ends]
         at += len(piece)
     return {"input_ids": prompt_ids + ids, "completion_mask": [0] * len(prompt_ids) + mask}
 
