@@ -186,6 +186,34 @@ def test_a_quoted_word_has_the_tokens_it_has_in_the_text(tok: PreTrainedTokenize
     assert tok.decode(tok.encode(text, add_special_tokens=False)) == text
 
 
+@pytest.mark.parametrize("sign", ["[", "(", "{", "*", "“", "‘", "Dx=", "ENTRY>"])
+def test_a_word_right_behind_a_sign_has_the_tokens_it_has_behind_a_blank(tok: PreTrainedTokenizerFast, sign: str) -> None:
+    spoken = tok.encode(" acute bronchitis", add_special_tokens=False)
+    text = f"Seen for {sign}acute bronchitis today"
+    ids = tok.encode(text, add_special_tokens=False)
+    assert any(ids[i : i + len(spoken)] == spoken for i in range(len(ids)))
+    assert tok.decode(ids) == text
+
+
+SIGNS = [
+    "fever = acute",
+    "plan -> acute",
+    "acute / chronic",
+    "a (3 mg) b",
+    "x=3",
+    "[2]",
+    "( left )",
+    "(  acute",
+    "Dx= acute",
+    "* a",
+]
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_what_stands_behind_a_sign_is_written_back_as_it_was(tok: PreTrainedTokenizerFast, text: str) -> None:
+    assert tok.decode(tok.encode(text, add_special_tokens=False)) == text
+
+
 def test_a_description_may_be_left_out_of_the_loss(tok: PreTrainedTokenizerFast) -> None:
     text = "<think>\n- Belongs to J20 Acute bronchitis (J20-J22)\n</think>\nICD10: J20.9 (Acute bronchitis, unspecified)"
     row = chat.encode(tok, [{"role": "user", "content": "x"}, {"role": "assistant", "content": text}], descriptions=False)

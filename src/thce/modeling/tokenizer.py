@@ -20,11 +20,12 @@ _OPENING = r'(?:(?<=[ (\n]")|(?<=\Auser\n))'
 """Places after which a word is read as if a blank stood before it: an opening quotation mark and the start of the user's
 text. A quoted word then has the same tokens as in the narrative it is copied from."""
 
-_BEHIND = r"(?<=[\[({*“‘]|\w[=>])"
-"""Signs that stand right before a word (`Dx=gout`, `[gout]`): behind them too it is read as if a blank came first, so that a
-quotation can begin there. No blank is ever written behind them; a slash is none of them, since many write ` / `."""
+_BEHIND = r"(?<=[\[({*“‘]|\w[=>])(?= *[^\W\d_])"
+"""Places right behind a sign (`[gout]`, `Dx=gout`) from which a word follows: it is read as if one more blank stood there, so
+that a quotation can begin with it. A slash is none of the signs: abbreviations are full of them."""
 
-_LETTER = r"(?=[^\W\d_])"
+_ADDED = r"(?<=[\[({*“‘]|\w[=>]) (?= *[^\W\d_])"
+"""That blank, once it is there."""
 
 _TURNED_DOWN = re.compile(r" not ([A-Z0-9][A-Z0-9.]{2,8})(?=,|$)", re.M)
 _BLOCK = re.compile(r" \([A-Z0-9]+-[A-Z0-9]+\)$", re.M)
@@ -50,9 +51,8 @@ def train(
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ]
     )
-    tokenizer.normalizer = normalizers.Replace(Regex(rf"{_OPENING}(?=\w)|{_BEHIND}{_LETTER}"), " ")
-    added = Regex(f"{_OPENING} |{_BEHIND} {_LETTER}")
-    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Replace(added, "")])
+    tokenizer.normalizer = normalizers.Replace(Regex(rf"{_OPENING}(?=\w)|{_BEHIND}"), " ")
+    tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Replace(Regex(f"{_OPENING} |{_ADDED}"), "")])
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary - len(MARKS),
         special_tokens=[PAD, START, STOP],
