@@ -67,6 +67,12 @@ def test_a_quotation_begins_where_a_word_begins() -> None:
     assert any(" acute".startswith(text) for text in starts)
 
 
+@pytest.mark.parametrize("note", ["Dx [acute bronchitis].", "(acute bronchitis)", "Dx=acute bronchitis, 3 d"])
+def test_a_quotation_may_begin_with_a_word_right_behind_a_sign(note: str) -> None:
+    assert any(" acute".startswith(text) for text in possible('- Documented: "', note))
+    assert '"' in possible('- Documented: "acute bronchitis', note)
+
+
 def test_a_quotation_goes_on_as_the_text_does_and_may_end_after_a_word() -> None:
     both = possible('- Documented: "acute')  # the word occurs twice
     assert '"' in both and len(both) == 3
