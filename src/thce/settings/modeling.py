@@ -138,8 +138,8 @@ class Stage3Params:
     """One weight per loss."""
     origins: tuple[str, ...] = knob(choices=("own", "completed", "mended", "built"))
     """Which pairs are trained on: `own` (both sides sampled), `completed` (built trace against a sample that names codes, but
-    fewer), `mended` (built trace against another sample), `built` (against a built negative). With `own` alone the
-    chosen sides have one code nearly always, and the model forgets to name several."""
+    fewer), `mended` (built trace against another sample), `built` (against a built negative). With `completed` the model names
+    several codes more often, also where there is one, and less of its reasoning holds."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
     max_length: int = knob(16)
