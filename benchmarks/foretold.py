@@ -6,7 +6,7 @@ Per model the share of tokens that are its first choice, on wordings of training
 the opening of the trace, the first quotation by place, where it ends, the place in the table, the deciding step, the line
 that names the code, and the answer. Needs `dvc repro stage3`; no test row is read. A dash: no such token among the rows.
 
-With `--around "[]"` the evidence stands in brackets in the note (`--around =`: behind an equals sign): notes of validation
+With `--around [ ]` the evidence stands in brackets in the note (`--around Dx=`: behind an equals sign): notes of validation
 never have a sign right before it, those of training do, and those of users.
 """
 
@@ -67,19 +67,19 @@ def foretold(model: Any, tokenizer: Any, messages: list[dict[str, str]]) -> dict
     return found
 
 
-def enclosed(row: dict[str, Any], signs: str) -> list[dict[str, str]]:
-    """The conversation of a row, its evidence between the first of `signs` and the others in the note."""
+def enclosed(row: dict[str, Any], before: str, *after: str) -> list[dict[str, str]]:
+    """The conversation of a row, in its note the evidence with something before it and after it."""
     system, user, answer = row["messages"]
     span = row["_metadata"]["evidence"][0]
     text, start, end = user["content"], span["start"], span["end"]
-    return [system, user | {"content": f"{text[:start]}{signs[:1]}{text[start:end]}{signs[1:]}{text[end:]}"}, answer]
+    return [system, user | {"content": f"{text[:start]}{before}{text[start:end]}{''.join(after)}{text[end:]}"}, answer]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--around", default="", help="signs put around the evidence in the note, the first one before it")
+    parser.add_argument("--around", nargs="+", default=[""], help="what is put before, and after, the evidence in the note")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     runtime.start(2, 17)
@@ -93,7 +93,7 @@ def main() -> None:
         hits: dict[str, dict[str, list[bool]]] = {kind: defaultdict(list) for kind in ("known", "unseen")}
         for row in rows:
             kind = "unseen" if key(row["_metadata"]["evidence"][0]["phrase"]) in held else "known"
-            for name, some in foretold(model, tokenizer, enclosed(row, args.around)).items():
+            for name, some in foretold(model, tokenizer, enclosed(row, *args.around)).items():
                 hits[kind][name] += some
         result[str(path)] = {
             kind: {name: round(100 * sum(some) / len(some), 1) if (some := found[name]) else None for name in PARTS}
