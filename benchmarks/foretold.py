@@ -6,8 +6,8 @@ Per model the share of tokens that are its first choice, on wordings of training
 the opening of the trace, the first quotation by place, where it ends, the place in the table, the deciding step, the line
 that names the code, and the answer. Needs `dvc repro stage3`; no test row is read. A dash: no such token among the rows.
 
-With `--around [ ]` the evidence stands in brackets in the note (`--around Dx=`: behind an equals sign): notes of validation
-never have a sign right before it, those of training do, and those of users.
+With `--around "[" "]"` the evidence stands in brackets in the note (`--around Dx= ""`: behind an equals sign). Notes of
+validation and of the tests never have a sign right before it; those of training do.
 """
 
 from __future__ import annotations
@@ -67,19 +67,19 @@ def foretold(model: Any, tokenizer: Any, messages: list[dict[str, str]]) -> dict
     return found
 
 
-def enclosed(row: dict[str, Any], before: str, *after: str) -> list[dict[str, str]]:
+def enclosed(row: dict[str, Any], before: str, after: str) -> list[dict[str, str]]:
     """The conversation of a row, in its note the evidence with something before it and after it."""
     system, user, answer = row["messages"]
     span = row["_metadata"]["evidence"][0]
     text, start, end = user["content"], span["start"], span["end"]
-    return [system, user | {"content": f"{text[:start]}{before}{text[start:end]}{''.join(after)}{text[end:]}"}, answer]
+    return [system, user | {"content": f"{text[:start]}{before}{text[start:end]}{after}{text[end:]}"}, answer]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--rows", type=int, default=400)
-    parser.add_argument("--around", nargs="+", default=[""], help="what is put before, and after, the evidence in the note")
+    parser.add_argument("--around", nargs=2, default=("", ""), metavar=("BEFORE", "AFTER"), help="put around the evidence")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     runtime.start(2, 17)
