@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thce.coder.decide import Decision, decide
+from thce.coder.decide import Decision, decide, weigh
 from thce.coder.decode import Line
 from thce.coder.fusion import LOOKUP, MODEL, PRIOR, Fusion
 from thce.coder.lookup import ALONE, BESIDE, DENIED, PHRASE, Find
@@ -34,7 +34,7 @@ def find(number: int, kind: str, start: int = 0) -> Find:
 
 
 def decided(lines: list[Line], finds: list[Find], most: int = 5, **sources: np.ndarray) -> Decision:
-    return decide(lines, sources, finds, LABELS, MODE, TRUST, most)
+    return decide(weigh(lines[0].scores, sources, finds, LABELS, MODE, TRUST), lines, MODE, most)
 
 
 def test_the_sources_together_name_the_winner_and_its_confidence_is_read_off_the_curve() -> None:

@@ -72,6 +72,24 @@ def test_further_lines_are_the_codes_the_reasoning_has_concluded() -> None:
     assert several
 
 
+def test_further_lines_are_written_only_where_they_are_wanted() -> None:
+    some, ids = codes(False), prompts(NARRATIVES, False)
+    limits = {"think": False, "max_reasoning": 0, "max_codes": 3}
+    asked: list[int] = []
+
+    def even(number: int, scores: np.ndarray) -> bool:
+        assert np.exp(scores).sum() == pytest.approx(1)
+        asked.append(number)
+        return number % 2 == 0
+
+    free = decoder(False).constrained(ids, some, **limits)
+    assert max(len(answer.lines) for answer in free[::2]) > 1 < max(len(answer.lines) for answer in free[1::2])
+    for number, answer in enumerate(decoder(False).constrained(ids, some, further=even, **limits)):
+        wanted = [line.number for line in free[number].lines]
+        assert [line.number for line in answer.lines] == (wanted if number % 2 == 0 else wanted[:1])
+    assert sorted(asked) == list(range(len(ids)))  # once each
+
+
 def test_an_answer_has_no_more_lines_than_its_reasoning_has_codes() -> None:
     some = codes(True)
     concluded = []

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from thce.coder.llama import Llama
+from thce.coder.llama import Llama, Product
 from thce.coder.rows import Rows, join, read_prefix
 from thce.errors import UserError
 
@@ -35,6 +35,18 @@ def small(folder: Path, **changes: object) -> LlamaForCausalLM:
             torch.nn.init.uniform_(weight, 0.5, 1.5)
     model.save_pretrained(folder)
     return model
+
+
+def test_a_laid_out_product_is_the_plain_one_and_a_row_of_it_depends_on_no_other() -> None:
+    torch.manual_seed(3)
+    weight, rows = torch.randn(300, 64), torch.randn(33, 64)
+    product = Product(weight)
+    torch.testing.assert_close(product(rows), rows @ weight.T, atol=1e-4, rtol=1e-4)
+    for part in (slice(0, 1), slice(5, 12), slice(32, 33)):
+        assert (product(rows[part]) == product(rows)[part]).all()
+    assert product.outputs == 300
+    half = Product(weight.bfloat16())
+    assert not half.laid_out and (half(rows.bfloat16()) == torch.nn.functional.linear(rows.bfloat16(), weight.bfloat16())).all()
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ def test_a_text_scores_the_same_alone_and_among_others() -> None:
         assert (small().log_probs([text])[0] == together[row]).all()
 
 
+def test_texts_read_in_one_go_score_as_they_do_alone_to_rounding() -> None:
+    said = ["bronchitis", "", "blood pressure and a walker", "no report"]
+    assert np.allclose(small().together(said), small().log_probs(said), atol=1e-5)
+
+
 def test_saved_twice_the_bytes_are_the_same_and_loaded_the_scores(tmp_path: Path) -> None:
     for name in ("a", "b"):
         small().save(tmp_path / name)
@@ -144,6 +149,18 @@ def test_lexical_evidence_is_the_clause_the_code_cannot_do_without() -> None:
     (span,) = evidence.leave_one_out(small(), note, ("ICD10", "J20.9"))
     assert note[span.start : span.end] == span.text and span.source == "lexical"
     assert "bronchitis" in span.text and "refill" not in span.text and "car" not in span.text
+
+
+def test_lexical_evidence_is_cut_however_many_words_stand_before_and_behind() -> None:
+    around = " ".join(f"word{number}" for number in range(30))  # more than are tried in one go
+    note = f"{around} acute bronchitis {around}"
+    (span,) = evidence.leave_one_out(small(), note, ("ICD10", "J20.9"))
+    assert "bronchitis" in span.text and len(span.text.split()) < 20
+
+
+def test_lexical_evidence_said_twice_is_the_clearest_clause() -> None:
+    (span,) = evidence.leave_one_out(small(), "walker report. acute bronchitis. acute bronchitis!", ("ICD10", "J20.9"))
+    assert span.text == "acute bronchitis" or span.text == "bronchitis"
 
 
 @settings(deadline=None)

@@ -12,9 +12,10 @@ import pytest
 from codes_tables import book
 from reasoning_rows import SEED, all_rows, row
 
+from thce.answers import format_completion
 from thce.errors import UserError
 from thce.reasoning import grade, grammar, trace, verify
-from thce.reasoning.build import completion, decisions, none_quotes, quotable
+from thce.reasoning.build import completion, decisions, nearest, none_quotes, place, quotable, true_of
 from thce.reasoning.knowledge import knowledge
 from thce.reasoning.verify import TOKENS_FIRST, count_tokens
 
@@ -116,6 +117,26 @@ def test_what_the_neighbour_adds_goes_before_what_is_shared() -> None:
     made = decisions(f"Dx {quote}.", quote, ("ICD10", "E78.2"), knowledge(book()))
     kinds = [bullet.kind for line in made if (bullet := grammar.read(line))]
     assert {"lack", "contrast"} <= set(kinds) and kinds.index("lack") < kinds.index("contrast")
+
+
+def test_a_deciding_bullet_holds_where_the_verifier_bears_it_out_in_a_plain_trace() -> None:
+    facts = knowledge(book())
+    found: Counter[bool] = Counter()
+    for one in [one for one in all_rows() if len(one["codes"]) == 1][:150]:
+        item, narrative = one["evidence"][0], one["narrative"]
+        pair, quote = (item["code_type"], item["code"]), quotable(narrative, item)
+        others = [(entry.code_type, entry.code) for entry in nearest(pair, facts)[:2]]
+        for code in (pair, *others):  # the claims of a code on its evidence, on that of another, and those of the others on it
+            for line in dict.fromkeys(line for owner in (pair, *others) for line in decisions(narrative, quote, owner, facts)):
+                told = facts.book.find(*code)
+                bullets = [f'- Documented: "{quote}"', place(code, facts, 0), f"- Code: {code[1]}", line]
+                text = format_completion("\n".join(bullets), f"{code[0]}: {code[1]} ({told.short_title})")
+                holds = true_of(narrative, quote, code, line, facts)
+                assert holds == verify(narrative, text, book()).decision, (narrative, code, line)
+                found[holds] += 1
+    assert min(found[True], found[False]) > 50
+    assert not true_of("Cough.", "Cough", ("ICD10", "R05.9"), "- no claim of the grammar", facts)
+    assert not true_of("Cough.", "Cough", ("ICD10", "R05.9"), '- Documented: "Cough"', facts)  # a claim, but none that decides
 
 
 def test_the_same_seed_gives_the_same_trace_and_another_gives_other_words() -> None:

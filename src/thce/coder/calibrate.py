@@ -116,7 +116,8 @@ def sources_of(
     """
     codes = coder.codes()
     names = (PRIOR, CLAUSES, LOOKUP, *NEARNESS, *((DIRECT,) if first else ()))
-    model = np.stack([answer.lines[0].scores for answer in coder.answers(narratives, codes, first)])
+    answers = coder.answers(narratives, codes, first, further=lambda number, scores: False)
+    model = np.stack([answer.lines[0].scores for answer in answers])
     words = [own.deciding(codes.labels) for own in finds if isinstance(own, Finds)]
     decided = {name: np.stack([one[name] for one in words]) for name in DECIDING} if len(words) == len(finds) else {}
     others = coder.sources(narratives, finds, reads, codes, Fusion(dict.fromkeys(names, 1.0), 0.0, (), 0.0))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from thce.answers import format_completion
 from thce.coder import fusion
 from thce.coder.bullets import script_for
-from thce.coder.decide import Decision, decide, extend
-from thce.coder.decode import ANSWER_ROOM, Answer, Decoder
+from thce.coder.decide import Decision, Weighed, decide, extend, weigh
+from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Further
 from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
 from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
@@ -147,23 +147,19 @@ class Coder:
         texts = [text for _, _, text in pieces]
         way = "think" if first else "direct"
         mode = self.fusions[way]
-        answers = self.answers(texts, codes, first)
         finds = [self.lookup.find(text, self.book) if self.lookup else [] for text in texts]
         reads = self.read(texts, codes)
         others = self.sources(texts, finds, reads, codes, mode)
         trust = self.lookup.trust if self.lookup else {}
-        decisions = [
-            decide(
-                answer.lines,
-                {name: values[i] for name, values in others.items()},
-                finds[i],
-                codes.labels,
-                mode,
-                trust,
-                self.options.max_codes,
-            )
-            for i, answer in enumerate(answers)
-        ]
+        weighed: dict[int, Weighed] = {}
+
+        def open_(i: int, scores: Floats) -> bool:
+            own = {name: values[i] for name, values in others.items()}
+            weighed[i] = weigh(scores, own, finds[i], codes.labels, mode, trust)
+            return not weighed[i].settled
+
+        answers = self.answers(texts, codes, first, open_)
+        decisions = [decide(weighed[i], answer.lines, mode, self.options.max_codes) for i, answer in enumerate(answers)]
         several = self.several.get(way)
         if several is not None:
             decisions = [
@@ -189,8 +185,9 @@ class Coder:
             parts[i].append(self._prediction(text, offset, decision, own, reason[0], settled, codes))
         return [merge(part, self.options.top_k) for part in parts]
 
-    def answers(self, texts: Sequence[str], codes: CodeSet, first: bool) -> list[Answer]:
-        """The model's own answers under the code table; with `first` it reasons before."""
+    def answers(self, texts: Sequence[str], codes: CodeSet, first: bool, further: Further | None = None) -> list[Answer]:
+        """The model's own answers under the code table; with `first` it reasons before. See `Decoder.constrained` for
+        `further`."""
         return self.decoder.constrained(
             [self.prompt(text, first) for text in texts],
             codes,
@@ -202,6 +199,7 @@ class Coder:
             prefix=self._prefixes[first],
             guard=self.guard if first else None,
             narratives=[as_read(text) for text in texts],
+            further=further,
         )
 
     @cached_property

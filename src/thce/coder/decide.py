@@ -35,36 +35,60 @@ class Decision:
     missing: float = 0.0
 
 
-def decide(
-    lines: Sequence[Line],
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """All sources as one distribution: the fused log-probabilities [codes], the number of the winner ("no code" is the last),
+    and for each code that a trusted wording names how far that is to be trusted."""
+
+    sources: Mapping[str, Floats]
+    fused: Floats
+    winner: int
+    named: Mapping[int, float]
+
+    @property
+    def empty(self) -> bool:
+        """Whether "no code" wins."""
+        return self.winner == len(self.fused) - 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer is known without the model's further lines."""
+        return self.empty or self.winner in self.named
+
+
+def weigh(
+    model: Floats,
     sources: Mapping[str, Floats],
     finds: Sequence[Find],
     labels: Sequence[Pair],
     mode: Fusion,
     trust: Mapping[str, float],
-    max_codes: int,
-) -> Decision:
+) -> Weighed:
+    """Fuse the model's log-probabilities [labels] of its first line with the other sources. `labels` end with "no code"."""
+    if isinstance(finds, Finds):
+        sources = {**sources, **finds.deciding(labels)}
+    fused = mode.fuse({**sources, MODEL: model})
+    return Weighed(sources, fused, int(fused.argmax()), named(finds, labels, trust))
+
+
+def decide(weighed: Weighed, lines: Sequence[Line], mode: Fusion, max_codes: int) -> Decision:
     """The most probable label of the fused distribution, and what stands beside it.
 
     If its wording is known and to be trusted, the codes of all such wordings are answered, in the order of the text.
-    Where the text has none, the model's further lines follow as far as they are more likely right than wrong. `labels`
-    end with "no code".
+    Where the text has none, the model's further lines follow as far as they are more likely right than wrong.
     """
-    if isinstance(finds, Finds):
-        sources = {**sources, **finds.deciding(labels)}
-    fused = mode.fuse({**sources, MODEL: lines[0].scores})
-    winner = int(fused.argmax())
-    chance = named(finds, labels, trust)
-    stands = ground(winner, len(labels), winner in chance)
+    fused, winner = weighed.fused, weighed.winner
+    chance = dict(weighed.named)
+    stands = ground(winner, len(fused), winner in chance)
     confidence = mode.confidence(float(np.exp(fused[winner])), stands)
-    if winner == len(labels) - 1:
+    if weighed.empty:
         return Decision([], [], confidence, fused)
     if winner in chance:
         chance[winner] = confidence
         numbers = list(chance)
     else:
         for line in () if chance else lines[1:]:
-            chance[line.number] = line.reached * float(np.exp(_later(line, sources, mode)[line.number]))
+            chance[line.number] = line.reached * float(np.exp(_later(line, weighed.sources, mode)[line.number]))
         chance[winner] = confidence
         written = [line.number for line in lines]
         numbers = [winner, *(number for number in written[1:] if number != winner and chance.get(number, 0.0) > 0.5)]

@@ -5,7 +5,7 @@ Both sort prompts by length, share the system prompt's cache, and drop finished 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,8 @@ ANSWER_ROOM = 64
 """Slots kept free for an answer line and the tree of candidate codes."""
 
 Floats = NDArray[np.float64]
+Further = Callable[[int, Floats], bool]
+"""Whether lines behind the first are wanted, given the number of a prompt and its first line's log-probabilities [codes]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Decoder:
                         stopped[i] = token == self.stop
                     if not stopped[i] and len(written[i]) < limits[i]:
                         going.append(place)
-                if _worth_dropping(len(going), len(rows.numbers)):
+                if worth_dropping(len(going), len(rows.numbers)):
                     rows, tokens = rows.take(going), tokens[going]
                 if going:
                     rows.step(tokens)
@@ -164,6 +166,7 @@ class Decoder:
         prefix: Sequence[int] = (),
         guard: Guard | None = None,
         narratives: Sequence[str] = (),
+        further: Further | None = None,
     ) -> list[Answer]:
         """An answer per prompt: reasoning (if `think`) of at most `max_reasoning` tokens, then lines of the code set.
 
@@ -171,7 +174,8 @@ class Decoder:
 
         Each line is the most probable code that is not there yet, with its description; after a line the model goes on
         when it finds a new line more probable than the stop token. After reasoning that has concluded codes, the further
-        lines are those it has concluded, as many as they are: the answer says what the reasoning says.
+        lines are those it has concluded, as many as they are: the answer says what the reasoning says. `further` is asked
+        once of every prompt whether lines behind the first are wanted at all; without it they are.
         """
         answers: dict[int, Answer] = {}
         room = (max_reasoning if think else 0) + ANSWER_ROOM
@@ -183,7 +187,7 @@ class Decoder:
             if traces is not None:
                 rows = traces.rows
             concluded = {number: _concluded(text, codes) for number, text in traces.text.items()} if traces else {}
-            lines = self._lines(rows, codes, max_codes, beam, cutoff, concluded)
+            lines = self._lines(rows, codes, max_codes, beam, cutoff, concluded, further)
             for number in batch:
                 body = "\n".join(codes.line(line.number) for line in lines[number])
                 reasoning = traces.text[number] if traces is not None else None
@@ -236,7 +240,7 @@ class Decoder:
                 else:
                     written[number].append(token)
             over = [place for place, number in enumerate(rows.numbers) if number in size]
-            if _worth_dropping(len(rows.numbers) - len(over), len(rows.numbers)):
+            if worth_dropping(len(rows.numbers) - len(over), len(rows.numbers)):
                 gone = rows.take(over)
                 gone.length = torch.tensor([size[number] for number in gone.numbers], device=self.model.device)
                 parts.append(gone)
@@ -250,7 +254,14 @@ class Decoder:
         return _Traces(rows, {number: trace.rstrip("\n") for number, trace in text.items()}, closed)
 
     def _lines(
-        self, rows: Rows, codes: CodeSet, max_codes: int, beam: int, cutoff: float, concluded: Mapping[int, Sequence[int]]
+        self,
+        rows: Rows,
+        codes: CodeSet,
+        max_codes: int,
+        beam: int,
+        cutoff: float,
+        concluded: Mapping[int, Sequence[int]],
+        further: Further | None = None,
     ) -> dict[int, list[Line]]:
         """Write answer lines: take the best code, append its line in one pass, ask whether another line follows.
 
@@ -267,16 +278,17 @@ class Decoder:
                 left = [code for code in concluded.get(number, ()) if taken and code not in taken]
                 chosen = max(left, key=lambda code: row[code]) if left else int(row.argmax())
                 lines[number].append(Line(chosen, row, reached[number], float(left_out[place])))
-                if chosen != codes.none and len(taken) + 2 < len(codes):
+                wanted = bool(taken) or further is None or further(number, row)
+                if wanted and chosen != codes.none and len(taken) + 2 < len(codes):
                     going.append(place)
             if line + 1 == max_codes or not going:
                 break
             rows = rows.take(going)
             rows.extend([codes.tokens(lines[number][-1].number) for number in rows.numbers])
-            further = torch.softmax(rows.logits[:, [self.stop, self.newline]], dim=-1)[:, 1].tolist()
+            again = torch.softmax(rows.logits[:, [self.stop, self.newline]], dim=-1)[:, 1].tolist()
             lengths = rows.length.tolist()
             going = []
-            for i, probability in enumerate(further):
+            for i, probability in enumerate(again):
                 named = concluded.get(rows.numbers[i])
                 goes_on = line + 1 < len(named) if named else probability > 0.5
                 if goes_on and lengths[i] + ANSWER_ROOM <= self.model.context:
@@ -284,7 +296,7 @@ class Decoder:
             if not going:
                 break
             for i in going:
-                reached[rows.numbers[i]] *= further[i]
+                reached[rows.numbers[i]] *= again[i]
             rows = rows.take(going)
             rows.extend([[self.newline]] * len(going))
         return lines
@@ -349,7 +361,7 @@ def _concluded(reasoning: str, codes: CodeSet) -> list[int]:
     return list(dict.fromkeys(codes.places[code] for code in named if code in codes.places))
 
 
-def _worth_dropping(going: int, rows: int) -> bool:
+def worth_dropping(going: int, rows: int) -> bool:
     """Ended rows stay until they are a fourth of the batch: carrying them costs less than copying the cache."""
     return 4 * going <= 3 * rows
 

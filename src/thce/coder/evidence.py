@@ -16,6 +16,12 @@ CLAUSE = re.compile(r"[^.,;:!?\n]+(?:[.,:](?=\S)[^.,;:!?\n]*)*")
 
 _WORD = re.compile(r"\S+")
 
+_SAME = 1 + 1e-5
+"""Log-probabilities within this factor are the same: texts that are read together may be rounded differently."""
+
+_AHEAD = 8
+"""Words that are dropped by way of trial in one go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -60,27 +66,28 @@ def leave_one_out(prior: Prior, narrative: str, pair: Pair) -> tuple[Evidence, .
     clauses = [match.span() for match in CLAUSE.finditer(narrative) if match[0].strip()]
     if not clauses:
         return ()
-    without = prior.log_probs([narrative[:start] + " " + narrative[end:] for start, end in clauses])[:, column]
-    best = int(without.argmin())
-    if without[best] >= prior.log_probs([narrative])[0, column]:  # said more than once: take the clearest
-        best = int(prior.log_probs([narrative[start:end] for start, end in clauses])[:, column].argmax())
-    words = [
-        (clauses[best][0] + match.start(), clauses[best][0] + match.end())
-        for match in _WORD.finditer(narrative[slice(*clauses[best])])
-    ]
-    words = _trimmed(prior, narrative, words, column)
-    start, end = words[0][0], words[-1][1]
+    best = 0
+    if len(clauses) > 1:
+        without = [narrative[:start] + " " + narrative[end:] for start, end in clauses]
+        whole, *left = prior.together([narrative, *without])[:, column].tolist()
+        best = left.index(min(left))
+        if left[best] >= whole * _SAME:  # said more than once: take the clearest
+            best = int(prior.together([narrative[start:end] for start, end in clauses])[:, column].argmax())
+    start, end = _trimmed(prior, narrative, clauses[best], column)
     return (Evidence(narrative[start:end], start, end, LEXICAL),)
 
 
-def _trimmed(prior: Prior, narrative: str, words: list[tuple[int, int]], column: int) -> list[tuple[int, int]]:
-    """Drop words from either end as long as the rest alone speaks for the code at least as clearly."""
-
-    def score(part: list[tuple[int, int]]) -> float:
-        return float(prior.log_probs([narrative[part[0][0] : part[-1][1]]])[0, column])
-
-    known = score(words)
-    for side in (slice(1, None), slice(None, -1)):
-        while len(words) > 1 and (shorter := score(words[side])) >= known:
-            words, known = words[side], shorter
-    return words
+def _trimmed(prior: Prior, narrative: str, clause: tuple[int, int], column: int) -> tuple[int, int]:
+    """Drop words from either end of a clause as long as the rest alone speaks for the code at least as clearly."""
+    words = [match.span() for match in _WORD.finditer(narrative, *clause)]
+    first, last = 0, len(words) - 1
+    for left in (True, False):
+        more = True
+        while more:
+            ahead = range(min(_AHEAD, last - first) + 1)
+            parts = [(first + count, last) if left else (first, last - count) for count in ahead]
+            clear = prior.together([narrative[words[one][0] : words[two][1]] for one, two in parts])[:, column].tolist()
+            count = next((count for count in ahead[1:] if clear[count] < clear[count - 1] * _SAME), len(ahead)) - 1
+            first, last = parts[count]
+            more = count == _AHEAD
+    return words[first][0], words[last][1]

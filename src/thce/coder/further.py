@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from thce.coder.calibrate import FOLDS, narrative_of, pairs_of
 from thce.coder.coder import Coder
-from thce.coder.decide import Decision, decide, extend, spans_of
+from thce.coder.decide import Decision, decide, extend, spans_of, weigh
 from thce.coder.decode import Line
 from thce.coder.fusion import MODEL, Fusion
 from thce.coder.lookup import Find
@@ -104,7 +104,7 @@ def cases(
         scores = sources[MODEL][row]
         line = Line(int(scores.argmax()), scores, 1.0, 0.0)
         parts = {name: values[row] for name, values in sources.items()}
-        decision = decide([line], parts, own, codes.labels, fusion, trust, coder.options.max_codes)
+        decision = decide(weigh(scores, parts, own, codes.labels, fusion, trust), [line], fusion, coder.options.max_codes)
         weight = 0.5 if twinned and len(gold[row]) > 1 else 1.0
         found.append(Case(text, decision, reads[row].pieces, own, scores, gold[row], weight))
     return found

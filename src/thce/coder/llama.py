@@ -28,6 +28,26 @@ _LAYER = re.compile(
 _OUTER = ("model.embed_tokens.weight", "model.norm.weight", "lm_head.weight")
 
 
+class Product:
+    """The product with a weight matrix [out, in] that never changes.
+
+    On a processor the matrix is laid out once as oneDNN's kernels read it; `linear` does that anew in every call, which for
+    the output product of a small batch costs as much as the product itself. A row's result then depends on no other row.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.outputs = weight.shape[0]
+        self.laid_out = weight.device.type == "cpu" and weight.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x [..., in] times the matrix: [..., out]."""
+        if not self.laid_out:
+            return functional.linear(x, self.weight)
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, None, "none", [], "")
+        return result
+
+
 class Llama:
     """Weights and forward pass. `context` is the longest sequence the model was made for, in tokens."""
 
@@ -52,16 +72,18 @@ class Llama:
 
         self.embedding = get("model.embed_tokens.weight")
         output = "lm_head.weight" if "lm_head.weight" in weights else "model.embed_tokens.weight"
-        self.output = folded("model.norm.weight", output)
-        self.blocks: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.output = Product(folded("model.norm.weight", output))
+        self.blocks: list[tuple[Product, Product, Product, Product]] = []
         for layer in range(self.layers):
             at = f"model.layers.{layer}."
             self.blocks.append(
                 (
-                    folded(f"{at}input_layernorm.weight", *(f"{at}self_attn.{part}_proj.weight" for part in "qkv")),
-                    get(f"{at}self_attn.o_proj.weight"),
-                    folded(f"{at}post_attention_layernorm.weight", f"{at}mlp.gate_proj.weight", f"{at}mlp.up_proj.weight"),
-                    get(f"{at}mlp.down_proj.weight"),
+                    Product(folded(f"{at}input_layernorm.weight", *(f"{at}self_attn.{part}_proj.weight" for part in "qkv"))),
+                    Product(get(f"{at}self_attn.o_proj.weight")),
+                    Product(
+                        folded(f"{at}post_attention_layernorm.weight", f"{at}mlp.gate_proj.weight", f"{at}mlp.up_proj.weight")
+                    ),
+                    Product(get(f"{at}mlp.down_proj.weight")),
                 )
             )
         theta = float((config.get("rope_parameters") or {}).get("rope_theta") or config.get("rope_theta") or 10_000.0)
@@ -98,14 +120,23 @@ class Llama:
 
     @torch.inference_mode()
     def forward(
-        self, cache: Tensor, tokens: Tensor, row: Tensor, place: Tensor, positions: Tensor, slots: Tensor, mask: Tensor
+        self,
+        cache: Tensor,
+        tokens: Tensor,
+        row: Tensor,
+        place: Tensor,
+        positions: Tensor,
+        slots: Tensor,
+        mask: Tensor,
+        wanted: Tensor,
     ) -> Tensor:
-        """Hidden states [n, hidden], before the output product, of n tokens that belong to any rows, in any number per
-        row.
+        """Hidden states [wanted, hidden], before the output product, of some of n new tokens that belong to any rows, in any
+        number per row.
 
         Token i is number `place[i]` among the new tokens of `row[i]`. `positions` go into the rotation, keys and values
         are written at `slots`, and the token looks at slot t where `mask` [rows, places, seen] is true at (row, place,
-        t). All but `mask` are of shape [n]; only attention is padded to the row with most tokens.
+        t). All but `mask` are of shape [n]; only attention is padded to the row with most tokens. `wanted` numbers the tokens
+        whose hidden states are asked for: the last layer need not go further with the others than their keys and values.
         """
         rows, places, _ = mask.shape
         seen = mask.shape[2]
@@ -116,8 +147,8 @@ class Llama:
         cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
         padded = torch.zeros((rows, places, heads, width), device=self.device, dtype=self.dtype)
         x = self.embedding[tokens]
-        for layer, (qkv_weight, out_weight, up_weight, down_weight) in enumerate(self.blocks):
-            qkv = functional.linear(functional.rms_norm(x, (self.hidden,), eps=self.eps), qkv_weight)
+        for layer, (to_qkv, to_out, to_up, to_down) in enumerate(self.blocks):
+            qkv = to_qkv(functional.rms_norm(x, (self.hidden,), eps=self.eps))
             qkv = qkv.view(-1, heads + 2 * kv_heads, width)
             turned = qkv[:, : heads + kv_heads]
             turned = torch.addcmul(turned * cos, turned.roll(width // 2, -1), sin)
@@ -132,12 +163,14 @@ class Llama:
                 attn_mask=bias,
                 enable_gqa=heads != kv_heads,
             )
-            x = x + functional.linear(mixed.transpose(1, 2)[row, place].flatten(1), out_weight)
-            gate, up = functional.linear(functional.rms_norm(x, (self.hidden,), eps=self.eps), up_weight).chunk(2, dim=-1)
-            x = x + functional.linear(functional.silu(gate).mul_(up), down_weight)
+            if layer == self.layers - 1:
+                x, row, place = x[wanted], row[wanted], place[wanted]
+            x = x + to_out(mixed.transpose(1, 2)[row, place].flatten(1))
+            gate, up = to_up(functional.rms_norm(x, (self.hidden,), eps=self.eps)).chunk(2, dim=-1)
+            x = x + to_down(functional.silu(gate).mul_(up))
         return x
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits in float32, [..., vocabulary], of hidden states [..., hidden]."""
-        return functional.linear(functional.rms_norm(hidden, (self.hidden,), eps=self.eps), self.output).float()
+        return self.output(functional.rms_norm(hidden, (self.hidden,), eps=self.eps)).float()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thce.coder.prior import Pair, Prior, Reading, product, read_arrays
+from thce.coder.prior import Pair, Prior, Reading, product, read_arrays, single
 
 FILE = "near.safetensors"
 ARRAYS = ("first", "hidden", "start", "index", "weight")
@@ -76,22 +76,23 @@ class Wordings:
         asked = [place for place in places if self.first[place] < self.first[place + 1]]
         if not asked:
             return {name: np.zeros(labels) for name in NEARNESS}
-        sizes = self.first[np.array(asked) + 1] - self.first[asked]
-        rows = np.repeat(self.first[asked] - sizes.cumsum() + sizes, sizes) + np.arange(int(sizes.sum()))
-        heads = sizes.cumsum() - sizes
+        # the wordings of a label lie side by side, and so do their n-grams: copied by the label, not one by one
+        blocks = [slice(self.first[place], self.first[place + 1]) for place in asked]
+        entries = [slice(self.start[block.start], self.start[block.stop]) for block in blocks]
+        heads = np.cumsum([0, *(block.stop - block.start for block in blocks[:-1])])
         own = reading.hidden[spans]
         length = np.linalg.norm(own, axis=1, keepdims=True)
-        every = product((own / np.where(length > 0, length, 1)).astype(np.float32), self.hidden[rows].astype(np.float32).T)
+        hidden = single(np.concatenate([self.hidden[block] for block in blocks]))
+        every = product((own / np.where(length > 0, length, 1)).astype(np.float32), hidden.T)
         span = every.argmax(axis=0)  # of each wording the span that is nearest to it
-        counts = self.start[rows + 1] - self.start[rows]
-        at = np.repeat(self.start[rows] - counts.cumsum() + counts, counts) + np.arange(int(counts.sum()))
         columns = np.full(self.features, -1, np.int32)
         columns[reading.features] = np.arange(len(reading.features))
-        column = columns[self.index[at]]
+        column = columns.take(np.concatenate([self.index[part] for part in entries]))
         shared = np.flatnonzero(column >= 0)
-        wording = np.repeat(np.arange(len(rows)), counts)[shared]
-        weight = reading.weights[spans][span[wording], column[shared]] * self.weight[at[shared]].astype(np.float32)
-        spelled = np.bincount(wording, weight, minlength=len(rows))
+        starts, ends = (np.concatenate([self.start[b.start + i : b.stop + i] for b in blocks]) for i in (0, 1))
+        wording = np.repeat(np.arange(len(hidden)), ends - starts)[shared]
+        weight = single(np.concatenate([self.weight[part] for part in entries])[shared])
+        spelled = np.bincount(wording, reading.weights[spans][span[wording], column[shared]] * weight, minlength=len(hidden))
         found = {}
         for name, sign, values in ((NEAR, 1.0, every.max(axis=0)), (SPELLED, -1.0, spelled)):
             best = sign * np.maximum.reduceat(values.astype(np.float64), heads)

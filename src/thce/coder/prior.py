@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,14 @@ def product(left: Floats, right: Floats) -> Floats:
     return result
 
 
+def single(values: NDArray[np.floating[Any]]) -> Floats:
+    """Values in half precision as single; torch does it ten times as fast as numpy."""
+    import torch
+
+    result: Floats = torch.from_numpy(values).float().numpy()
+    return result
+
+
 def log_total(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """The logarithm of the sum of exp(scores) over the last axis, which stays."""
     high = scores.max(axis=-1, keepdims=True)
@@ -176,12 +184,13 @@ class Prior:
             places = [place for place, _, _ in told]
             numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
             words, pairs = numbers[: len(told)], numbers[len(told) :]
-            grams = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
+            each = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
+            grams = np.concatenate(each) if each else _NOTHING
+            until = [0, *accumulate(map(len, each))]  # of each word, where its n-grams begin in `grams`
             for start, end in spans:
                 first, last = bisect_left(places, start), bisect_left(places, end)
-                own = [*grams[first:last], words[first:last], pairs[first : max(first, last - 1)]]
-                parts += own
-                groups += [2 * row] * (len(own) - 2) + [2 * row + 1] * 2
+                parts += grams[until[first] : until[last]], words[first:last], pairs[first : max(first, last - 1)]
+                groups += 2 * row, 2 * row + 1, 2 * row + 1
                 row += 1
         keys = np.concatenate(parts) if parts else _NOTHING
         known = keys >= 0
@@ -205,13 +214,21 @@ class Prior:
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
         """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
-        rows = self._rows([(listen(text), spans)])
+        return self._read([(listen(text), spans)])
+
+    def _read(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> Reading:
+        rows = self._rows(texts)
+        count = len(rows.start) - 1
         features, column = np.unique(rows.index, return_inverse=True)
-        weights = np.zeros((len(spans), len(features)), np.float32)
-        weights[np.repeat(np.arange(len(spans)), np.diff(rows.start)), column] = rows.weight
-        hidden = product(weights, self.vectors[features].astype(np.float32))
+        weights = np.zeros((count, len(features)), np.float32)
+        weights[np.repeat(np.arange(count), np.diff(rows.start)), column] = rows.weight
+        hidden = product(weights, single(self.vectors[features]))
         scores = (product(hidden, self.output.T) + self.bias).astype(np.float64)
         return Reading(scores - log_total(scores), hidden, features, weights)
+
+    def together(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """As `log_probs`, in one go: much faster, but the last digits may depend on the other texts."""
+        return self._read([(listen(text), [(0, len(text))]) for text in texts]).scores
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""

@@ -49,7 +49,7 @@ class Rows:
             list(numbers),
             cache,
             torch.full((len(prompts),), shared, device=model.device),
-            torch.zeros((len(prompts), model.output.shape[0]), device=model.device),
+            torch.zeros((len(prompts), model.output.outputs), device=model.device),
         )
         rows.extend([prompt[shared:] for prompt in prompts])
         return rows
@@ -79,8 +79,8 @@ class Rows:
         steps = torch.arange(int(sizes.max()), device=device)
         until = (self.length - sizes)[:, None] + steps
         mask = torch.arange(seen, device=device) <= until[:, :, None]
-        hidden = self.model.forward(self.cache, tokens, row, place, slots, slots, mask)
-        self.logits[filled] = self.model.logits(hidden[(sizes.cumsum(0) - 1)[filled]])
+        ends = (sizes.cumsum(0) - 1)[filled]
+        self.logits[filled] = self.model.logits(self.model.forward(self.cache, tokens, row, place, slots, slots, mask, ends))
 
     def step(self, tokens: Tensor) -> None:
         """Append one token [rows] to every row."""
@@ -88,7 +88,7 @@ class Rows:
         self.reserve(seen)
         row = torch.arange(len(tokens), device=self.model.device)
         mask = (torch.arange(seen, device=self.model.device) <= self.length[:, None])[:, None]
-        hidden = self.model.forward(self.cache, tokens, row, torch.zeros_like(row), self.length, self.length, mask)
+        hidden = self.model.forward(self.cache, tokens, row, torch.zeros_like(row), self.length, self.length, mask, row)
         self.logits = self.model.logits(hidden)
         self.length = self.length + 1
 

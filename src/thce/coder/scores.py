@@ -124,5 +124,6 @@ class _Tree:
             torch.tensor(depth, device=model.device).clamp(max=model.context - 1),
             numbers + self.base,
             torch.from_numpy(mask).to(model.device),
+            torch.tensor(ends, device=model.device),
         )
-        return model.logits(hidden[torch.tensor(ends, device=model.device)])
+        return model.logits(hidden)

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from thce.answers import THINK_OPEN
-from thce.coder.decode import Decoder
-from thce.coder.rows import Rows
+from thce.coder.decode import Decoder, worth_dropping
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +101,16 @@ def explain(
             pieces, going = [], []
             for place, number in enumerate(rows.numbers):
                 walk = walks[number]
-                choices = walk.choices()
-                token = choices[int(rows.logits[place, choices].argmax())]
-                walk.choose(token)
-                pieces.append([token, *walk.forced()])
+                piece: list[int] = []
+                if not walk.done:
+                    choices = walk.choices()
+                    token = choices[int(rows.logits[place, choices].argmax())]
+                    walk.choose(token)
+                    piece = [token, *walk.forced()]
                 if not walk.done:
                     going.append(place)
-            rows = _kept(rows, going)
-            if going:
-                rows.extend([pieces[place] for place in going])
+                pieces.append([] if walk.done else piece)
+            if worth_dropping(len(going), len(rows.numbers)):
+                rows, pieces = rows.take(going), [pieces[place] for place in going]
+            rows.extend(pieces)
     return ["\n".join(walk.written) for walk in walks]
-
-
-def _kept(rows: Rows, places: list[int]) -> Rows:
-    return rows if len(places) == len(rows.numbers) else rows.take(places)

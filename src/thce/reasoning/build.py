@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from thce.answers import format_answer, format_completion
+from thce.answers import Code, format_answer, format_completion, parse
 from thce.codes.book import CodeBook, Entry
 from thce.errors import UserError
 from thce.reasoning import grammar, words
+from thce.reasoning.claims import Checker
 from thce.reasoning.facets import is_other, is_unspecified, stated_thing
 from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASONS
 from thce.reasoning.knowledge import Knowledge, knowledge
-from thce.reasoning.verify import TOKENS_FIRST, TOKENS_MORE, Verdict, count_tokens, verify
+from thce.reasoning.verify import TOKENS_FIRST, TOKENS_MORE, Verdict, count_tokens
 from thce.seeds import derive
 
 _CONTROL = re.compile(r"\n|</?think>|<\|[a-z_]+\|>")
@@ -112,7 +115,7 @@ def decide(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge, 
     Which words state a value is left to the verifier: a small model that has to point at them points at others.
     """
     found: list[str] = []
-    for line in _candidates(quote, pair, facts, pick, "stated"):
+    for line in (_worded(claim, pick) for claim in _claims(quote, pair, facts, "stated")):
         if true_of(narrative, quote, pair, line, facts) and line not in found:
             found.append(line)
             if len(found) == 2 or not _is_stated(line):
@@ -128,7 +131,8 @@ _PICKS = 6
 def decisions(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledge) -> list[str]:
     """Every deciding bullet that holds, in several wordings, values with the words that state them; the most telling kind
     of claim first."""
-    found = dict.fromkeys(line for pick in range(_PICKS) for line in _candidates(quote, pair, facts, pick, "value"))
+    claims = _claims(quote, pair, facts, "value")
+    found = dict.fromkeys(_worded(claim, pick) for pick in range(_PICKS) for claim in claims)
     verdicts: dict[str, bool] = {}  # of each claim, however it is worded
     kept = []
     for line in found:
@@ -142,17 +146,10 @@ def decisions(narrative: str, quote: str, pair: tuple[str, str], facts: Knowledg
 
 def true_of(narrative: str, quote: str, pair: tuple[str, str], line: str, facts: Knowledge) -> bool:
     """Whether one deciding bullet holds, as the verifier judges it in an otherwise plain trace."""
-    entry = facts.book.find(*pair)
-    if entry is None:
+    bullet = grammar.read(line)
+    if bullet is None or facts.book.find(*pair) is None:
         return False
-    lines = [
-        grammar.write(EVIDENCE, 0, quote=quote),
-        place(pair, facts, 0),
-        grammar.write(ANSWER, 0, code=pair[1]),
-        line,
-    ]
-    text = format_completion("\n".join(lines), format_answer([(*pair, entry.short_title)]))
-    return verify(narrative, text, facts.book).decision
+    return Checker(narrative, parse(""), facts).decides(Code(*pair), bullet, [quote])
 
 
 def _is_stated(line: str) -> bool:
@@ -160,34 +157,44 @@ def _is_stated(line: str) -> bool:
     return bullet is not None and bullet.kind == "stated"
 
 
-def _candidates(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int, kind: str) -> Iterator[str]:
-    """Deciding bullets that may hold, the most telling first; `kind` is how values are told, "stated" or "value"."""
+Told = tuple[str, dict[str, str]]
+"""A claim of a deciding bullet: its kind, and what it names."""
+
+
+def _worded(claim: Told, pick: int) -> str:
+    """A claim as a bullet; two of three times it says as well that the title leaves open what the text does."""
+    kind, named = claim
+    return grammar.write(kind, pick, **(named if pick % 3 or not named.get("tail") else named | {"tail": ""}))
+
+
+def _claims(quote: str, pair: tuple[str, str], facts: Knowledge, kind: str) -> list[Told]:
+    """What deciding bullets may say, the most telling first; `kind` is how values are told, "stated" or "value"."""
     entry = facts.book.find(*pair)
     if entry is None:
-        return
+        return []
+    found: list[Told] = []
     known = facts.range(*pair)
     if known:
-        for number in re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3})?(?![\w.])", quote):
-            yield grammar.write("range", pick, quote=number, range=known[0])
+        numbers = re.findall(r"(?<![\w.])\d{1,3}(?:\.\d{1,3})?(?![\w.])", quote)
+        found += [("range", {"quote": number, "range": known[0]}) for number in numbers]
     joined = facts.joined(*pair)
     said = {value.name: match[0] for value in facts.values(*pair) if (match := value.cue.search(quote))}
     said |= {f"{preposition} {thing}": stated_thing(quote, preposition, thing) for preposition, thing in joined}
     share = {name: facts.shared(*pair, name) for name, words_of in said.items() if words_of}
-    values = [(name, grammar.write(kind, pick, value=name, quote=said[name])) for name in sorted(share, key=share.__getitem__)]
-    yield from (line for name, line in values if share[name] <= _COMMON)
-    tail = ", so unspecified" if is_unspecified(entry.title) and pick % 3 else ""
-    for axis in facts.axes(*pair):
-        yield grammar.write("absent", pick, thing=axis, tail=tail)
-    for preposition, thing in joined:
-        if preposition == "without":
-            yield grammar.write("absent", pick, thing=thing, tail="")
+    names = sorted(share, key=share.__getitem__)
+    values: list[Told] = [(kind, {"value": name, "quote": said[name]}) for name in names]
+    found += values[: sum(share[name] <= _COMMON for name in names)]
+    tail = ", so unspecified" if is_unspecified(entry.title) else ""
+    found += [("absent", {"thing": axis, "tail": tail}) for axis in facts.axes(*pair)]
+    found += [("absent", {"thing": thing, "tail": ""}) for preposition, thing in joined if preposition == "without"]
     if pair[0] == "ICD10" and is_other(entry.title):
-        yield grammar.write("other", pick)
-    yield from _neighbours(quote, pair, facts, pick)
-    yield from (line for name, line in values if share[name] > _COMMON)
-    for note in sorted(facts.excludes1(*pair)):
-        if len(note.split()) <= _LONG_NOTE and "\n" not in note:
-            yield grammar.write(EXCLUSION, pick, note=note)
+        found.append(("other", {}))
+    found += _lacks(pair, facts)
+    found += _contrasts(quote, pair, facts)
+    found += values[sum(share[name] <= _COMMON for name in names) :]
+    notes = (note for note in sorted(facts.excludes1(*pair)) if len(note.split()) <= _LONG_NOTE and "\n" not in note)
+    found += [(EXCLUSION, {"note": note}) for note in notes]
+    return found
 
 
 _COMMON = 0.5
@@ -204,32 +211,45 @@ _NEAR = 0.25
 """Share of title words in common from which a code of another category is near enough to be named in a decision."""
 
 
-def _neighbours(quote: str, pair: tuple[str, str], facts: Knowledge, pick: int) -> Iterator[str]:
-    """A word that tells the code from its nearest neighbours: one the text lacks, or one that code and text share.
+@lru_cache(maxsize=4096)
+def _lacks(pair: tuple[str, str], facts: Knowledge) -> tuple[Told, ...]:
+    """Words that tell a code's nearest neighbours from it and that a text may lack.
 
     What a neighbour's title adds is known by the code; which word of a title the text has must be found in it, and a small
-    model finds it in half of the cases. So the former comes first.
+    model finds it in half of the cases. So these come before `_contrasts`.
     """
-    here = facts.title_roots(*pair)
-    near = [entry for entry in nearest(pair, facts) if _close(pair, entry, facts)]
-    for other in near[:3]:
+    found: list[Told] = []
+    for other in _close(pair, facts)[:3]:
         for match in re.finditer(r"[^\W\d_]{4,}", other.title):
             told = words.roots(match[0])
             if told and told <= facts.title_roots(pair[0], other.code) - facts.own(*pair) - _WEAK:
-                yield grammar.write("lack", pick, word=match[0].lower(), other=other.code)
-    for other in near[:4]:
-        there = facts.title_roots(pair[0], other.code)
-        for match in re.finditer(r"(?<!\S)[^\W_]+", quote):  # where the guard lets a quotation begin
-            told = words.roots(match[0])
-            if told and told <= here - there and len(match[0]) > 2:
-                yield grammar.write("contrast", pick, quote=match[0], other=other.code)
-                break
+                found.append(("lack", {"word": match[0].lower(), "other": other.code}))
+    return tuple(found)
 
 
-def _close(pair: tuple[str, str], other: Entry, facts: Knowledge) -> bool:
-    if pair[0] == "ICD10" and pair[1][:3] == other.code[:3]:
-        return True
-    return similarity(pair, other, facts) >= _NEAR
+def _contrasts(quote: str, pair: tuple[str, str], facts: Knowledge) -> list[Told]:
+    """Words that code and text share and a neighbour's title lacks, the first of each neighbour."""
+    here = facts.title_roots(*pair)
+    # where the guard lets a quotation begin
+    said = [(match[0], words.roots(match[0])) for match in re.finditer(r"(?<!\S)[^\W_]{3,}", quote)]
+    found: list[Told] = []
+    for other in _close(pair, facts):
+        own = here - facts.title_roots(pair[0], other.code)
+        word = next((word for word, told in said if told and told <= own), None)
+        if word is not None:
+            found.append(("contrast", {"quote": word, "other": other.code}))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _close(pair: tuple[str, str], facts: Knowledge) -> tuple[Entry, ...]:
+    """The four nearest codes that are near enough to be named in a decision."""
+    near = (
+        other
+        for other in nearest(pair, facts)
+        if (pair[0] == "ICD10" and pair[1][:3] == other.code[:3]) or similarity(pair, other, facts) >= _NEAR
+    )
+    return tuple(islice(near, 4))
 
 
 def similarity(pair: tuple[str, str], other: Entry, facts: Knowledge) -> float:
@@ -238,11 +258,12 @@ def similarity(pair: tuple[str, str], other: Entry, facts: Knowledge) -> float:
     return len(own & there) / max(1, len(own | there))
 
 
-def nearest(pair: tuple[str, str], facts: Knowledge) -> list[Entry]:
+@lru_cache(maxsize=4096)
+def nearest(pair: tuple[str, str], facts: Knowledge) -> tuple[Entry, ...]:
     """The codes in scope a code is most easily mistaken for: most shared title words first, then by code."""
     scope = facts.scope_codes
     found = [entry for entry in facts.family(*pair) if (entry.code_type, entry.code) in scope]
-    return sorted(found, key=lambda entry: (-similarity(pair, entry, facts), entry.code))
+    return tuple(sorted(found, key=lambda entry: (-similarity(pair, entry, facts), entry.code)))
 
 
 def _none(row: Mapping[str, Any], pick: int) -> list[str]:

@@ -11,7 +11,7 @@ from thce.answers import CODE_TYPES, Code, Parsed
 from thce.capitals import small
 from thce.reasoning import grammar, words
 from thce.reasoning.facets import NEGATOR, ORGANISMS, is_other, is_unspecified, stated_thing, thing_cue
-from thce.reasoning.grammar import ANSWER, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
+from thce.reasoning.grammar import ANSWER, DECISIONS, EVIDENCE, EXCLUSION, PLACEMENT, REASON, REASONS, Bullet
 from thce.reasoning.knowledge import Knowledge
 from thce.reasoning.values import BY_NAME, VALUES
 
@@ -50,6 +50,10 @@ class Checker:
         for number, group in enumerate(grammar.groups(bullets)):
             named = (bullet["code"] for at in group if (bullet := bullets[at]) is not None and bullet.kind == ANSWER)
             yield from self._group([(lines[at], bullets[at]) for at in group], number, next(named, ""))
+
+    def decides(self, code: Code, bullet: Bullet, quotes: list[str]) -> bool:
+        """Whether a deciding bullet on a code holds, of which `quotes` are the quoted evidence."""
+        return bullet.kind in (*DECISIONS, EXCLUSION) and not _RULES[bullet.kind](self, code, bullet, quotes)
 
     def _group(self, group: list[tuple[str, Bullet | None]], number: int, concluded: str) -> Iterator[Claim]:
         code = self._code(number, concluded)

@@ -20,6 +20,7 @@ class Knowledge:
 
     def __init__(self, book: CodeBook) -> None:
         self.book = book
+        self._categories: dict[Pair, Entry | None] = {}
         self._family: dict[Pair, tuple[Entry, ...]] = {}
         self._family_codes: dict[Pair, frozenset[str]] = {}
         self._specific: dict[Pair, frozenset[str]] = {}
@@ -38,8 +39,11 @@ class Knowledge:
 
     def category(self, code_type: str, code: str) -> Entry | None:
         """The three-character category of an ICD-10-CM code, the section of a CPT or HCPCS code."""
-        wanted = "category" if code_type == "ICD10" else "section"
-        return next((entry for entry in self.book.path(code_type, code) if entry.level == wanted), None)
+        pair = (code_type, code)
+        if pair not in self._categories:
+            wanted = "category" if code_type == "ICD10" else "section"
+            self._categories[pair] = next((entry for entry in self.book.path(*pair) if entry.level == wanted), None)
+        return self._categories[pair]
 
     def family(self, code_type: str, code: str) -> tuple[Entry, ...]:
         """The billable codes a code must be told from, in tabular order, without itself.
