@@ -5,7 +5,7 @@ from typing import Any
 
 import _bootstrap
 from thce import files, params
-from thce.coder import calibrate, further, fusion, lookup, near, prior
+from thce.coder import calibrate, further, fusion, lookup, near, outside, prior
 from thce.coder.coder import Coder, Options
 from thce.codes.book import open as open_book
 from thce.modeling import runtime
@@ -51,6 +51,7 @@ def main() -> None:
     coder.prior.save(OUT)
     coder.prior = prior.Prior.load(OUT)  # what is fitted below is what will be loaded: vectors in half precision
     known = lookup.gather(calibrate.wordings_of(wordings, records))
+    outside.save(outside.wordings(book, known), OUT)
     coder.wordings = near.Wordings.of(known, coder.prior)
     coder.wordings.save(OUT)
     coder.wordings = near.Wordings.load(OUT, coder.prior)

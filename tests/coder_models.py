@@ -14,7 +14,7 @@ from codes_tables import book
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from thce.answers import format_answer, format_completion, parse
-from thce.coder import calibrate, fusion, lookup, near, prior
+from thce.coder import calibrate, fusion, lookup, near, outside, prior
 from thce.coder.coder import Coder, Options
 from thce.files import write_json
 from thce.modeling import chat, tokenizer
@@ -87,6 +87,7 @@ def _calibrate(folder: Path) -> None:
     finds = [lookup.LookUp(wordings, {}).find(text, book()) for text in narratives]
     coder.lookup = lookup.LookUp(wordings, lookup.measure(finds, truth))
     coder.lookup.save(folder)
+    outside.save(outside.wordings(book(), wordings), folder)
     result: dict[str, Any] = {"params": asdict(coder.options) | {"reason_first": False}}
     for mode in fusion.MODES:
         sources = calibrate.sources_of(coder, narratives, finds, reads, mode == "think")

@@ -34,7 +34,7 @@ def find(number: int, kind: str, start: int = 0) -> Find:
 
 
 def decided(lines: list[Line], finds: list[Find], most: int = 5, **sources: np.ndarray) -> Decision:
-    return decide(weigh(lines[0].scores, sources, finds, LABELS, MODE, TRUST), lines, MODE, most)
+    return decide(weigh(lines[0].scores, sources, finds, LABELS, MODE, TRUST), lines, LABELS, MODE, most)
 
 
 def test_the_sources_together_name_the_winner_and_its_confidence_is_read_off_the_curve() -> None:
@@ -58,8 +58,17 @@ def test_wordings_that_are_denied_or_not_trusted_add_nothing() -> None:
     assert decided([line(1)], [find(2, DENIED), find(3, ALONE)]).numbers == [1]
 
 
-def test_a_winner_that_no_wording_names_stands_alone_beside_wordings() -> None:
-    assert decided([line(1), line(0)], [find(2, PHRASE)], prior=lean(1), lookup=lean(1)).numbers == [1]
+def test_a_winner_that_no_wording_names_stands_beside_those_that_are_all_but_certain() -> None:
+    assert decided([line(1), line(0)], [find(2, PHRASE)], prior=lean(1), lookup=lean(1)).numbers == [1, 2]
+    assert decided([line(1), line(0)], [find(2, BESIDE)], prior=lean(1), lookup=lean(1)).numbers == [1]
+
+
+def test_a_certain_wording_that_is_akin_to_the_winner_is_not_answered_beside_it() -> None:
+    labels = [("ICD10", "I48.19"), ("ICD10", "I48.91"), *LABELS[2:]]
+    finds = [Find("ICD10", "I48.91", 0, 5, PHRASE)]
+    sure = lean(0, 0.999)
+    weighed = weigh(sure, {"prior": sure}, finds, labels, MODE, TRUST)
+    assert decide(weighed, [line(0, sure)], labels, MODE, 5).numbers == [0]
 
 
 def test_without_wordings_the_models_further_lines_follow_where_likely() -> None:

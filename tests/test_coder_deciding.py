@@ -65,8 +65,8 @@ def test_the_decision_hears_the_deciding_word_where_the_model_is_torn() -> None:
     finds = LookUp({}, {PHRASE: 0.9, NOTHING: 0.1}).find("Numb thumb at night, left hand.", book())
     line = Line(0, np.log(np.array([0.4, 0.39, 0.1, 0.1, 0.01])), 1.0, 0.0)
     deaf, hears = Fusion({MODEL: 1.0}, 0.0, (), 0.0), Fusion({MODEL: 1.0, AGREE: 1.0, CONFLICT: 1.0}, 0.0, (), 0.0)
-    assert decide(weigh(line.scores, {}, finds, LABELS, deaf, {}), [line], deaf, 5).numbers == [0]
-    assert decide(weigh(line.scores, {}, finds, LABELS, hears, {}), [line], hears, 5).numbers == [1]
+    assert decide(weigh(line.scores, {}, finds, LABELS, deaf, {}), [line], LABELS, deaf, 5).numbers == [0]
+    assert decide(weigh(line.scores, {}, finds, LABELS, hears, {}), [line], LABELS, hears, 5).numbers == [1]
 
 
 def test_the_places_of_the_labels_are_made_once() -> None:

@@ -20,17 +20,21 @@ from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Further
 from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
 from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
-from thce.coder.lookup import DENIED, Find, LookUp
+from thce.coder.lookup import DENIED, Find, LookUp, numbers
 from thce.coder.near import NEARNESS, Wordings
+from thce.coder.outside import load as load_beyond
+from thce.coder.outside import outside
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.prior import Pair, Prior
 from thce.coder.reading import Read, Reader
 from thce.coder.script import Script, explain
+from thce.coder.settle import settle
 from thce.coder.several import Several
 from thce.coder.several import load as load_several
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
+from thce.codes.edits_claim import Finding
 from thce.errors import UserError
 from thce.files import read_json
 from thce.modeling.chat import as_read, prompt_text
@@ -70,6 +74,7 @@ class Coder:
         scope: Sequence[Entry] | None = None,
         several: Mapping[str, Several] | None = None,
         wordings: Wordings | None = None,
+        beyond: LookUp | None = None,
     ) -> None:
         self.decoder = decoder
         self.book = book
@@ -77,6 +82,7 @@ class Coder:
         self.prior = prior
         self.wordings = wordings
         self.lookup = lookup
+        self.beyond = beyond
         self.several = dict(several or {})
         self.fusions = fusions
         self.scope = tuple(book.scope if scope is None else scope)
@@ -105,7 +111,7 @@ class Coder:
         """
         model_folder = Path(model_folder)
         fusions: dict[str, Fusion] = dict.fromkeys(fusion.MODES, fusion.ALONE)
-        prior = wordings = lookup = None
+        prior = wordings = lookup = beyond = None
         severals: dict[str, Several] = {}
         if coder_folder is not None:
             stored = fusion.load(coder_folder)
@@ -116,6 +122,7 @@ class Coder:
                 wordings = Wordings.load(coder_folder, prior)
             if any(part.weights.get(LOOKUP) for part in fusions.values()):
                 lookup = LookUp.load(coder_folder)
+                beyond = load_beyond(coder_folder)
             if prior is not None:
                 severals = load_several(coder_folder)
         # by itself a model has nothing to decide with but its own reasoning
@@ -123,7 +130,9 @@ class Coder:
         if coder_folder is None:
             options = replace(options, reason_first=True)
         decoder = Decoder.load(model_folder, options.batch_size, device, dtype)
-        return cls(decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope, severals, wordings)
+        return cls(
+            decoder, book, read_systems(model_folder), options, fusions, prior, lookup, scope, severals, wordings, beyond
+        )
 
     def code(
         self,
@@ -159,7 +168,8 @@ class Coder:
             return not weighed[i].settled
 
         answers = self.answers(texts, codes, first, open_)
-        decisions = [decide(weighed[i], answer.lines, mode, self.options.max_codes) for i, answer in enumerate(answers)]
+        most = self.options.max_codes
+        decisions = [decide(weighed[i], answer.lines, codes.labels, mode, most) for i, answer in enumerate(answers)]
         several = self.several.get(way)
         if several is not None:
             decisions = [
@@ -175,14 +185,19 @@ class Coder:
                 )
                 for decision, text, read, own, answer in zip(decisions, texts, reads, finds, answers, strict=True)
             ]
+        decisions = [settle(decision, own, codes.labels, self.book) for decision, own in zip(decisions, finds, strict=True)]
         reasons: Sequence[tuple[str | None, bool]] = [(answer.reasoning, True) for answer in answers]
         if think and not first:
             reasons = self._reasons(texts, decisions, finds, codes)
         parts: list[list[Prediction]] = [[] for _ in narratives]
         for (i, offset, text), decision, own, reason in zip(pieces, decisions, finds, reasons, strict=True):
-            whole = several is None or decision.missing < several.doubt
+            found: tuple[Finding, ...] = ()
+            if self.beyond is not None and code_type in (None, "ICD10"):
+                pairs = [codes.labels[number] for number in decision.numbers]
+                found = tuple(outside(text, self.beyond, own, pairs, numbers(codes.labels), self.book))
+            whole = (several is None or decision.missing < several.doubt) and not (found and decision.numbers)
             settled = whole and reason[1] and decision.confidence >= mode.least(decision.ground)
-            parts[i].append(self._prediction(text, offset, decision, own, reason[0], settled, codes))
+            parts[i].append(self._prediction(text, offset, decision, own, reason[0], settled, codes, found))
         return [merge(part, self.options.top_k) for part in parts]
 
     def answers(self, texts: Sequence[str], codes: CodeSet, first: bool, further: Further | None = None) -> list[Answer]:
@@ -294,6 +309,7 @@ class Coder:
         reasoning: str | None,
         settled: bool,
         codes: CodeSet,
+        findings: tuple[Finding, ...],
     ) -> Prediction:
         items = []
         for number, sure in zip(decision.numbers, decision.sure, strict=True):
@@ -312,7 +328,7 @@ class Coder:
             decision.confidence,
             reasoning,
             tuple((*codes.labels[i], float(np.exp(decision.fused[i]))) for i in best),
-            (),
+            findings,
             completion,
             len(self.decoder.encode(completion)) + 1,
         )

@@ -14,9 +14,12 @@ from thce.coder.fusion import CLAUSES, EMPTY, LOOKUP, MODEL, PRIOR, UNNAMED, Fus
 from thce.coder.lookup import DENIED, Find, Finds, named
 from thce.coder.near import NEARNESS
 from thce.coder.prior import Pair
-from thce.coder.several import Piece, Several, candidates, home
+from thce.coder.several import Piece, Several, akin, candidates, home
 
 Floats = NDArray[np.float64]
+
+_CERTAIN = 0.9
+"""Trust above which a known wording is answered beside a winner that no wording names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ def weigh(
     return Weighed(sources, fused, int(fused.argmax()), named(finds, labels, trust))
 
 
-def decide(weighed: Weighed, lines: Sequence[Line], mode: Fusion, max_codes: int) -> Decision:
+def decide(weighed: Weighed, lines: Sequence[Line], labels: Sequence[Pair], mode: Fusion, max_codes: int) -> Decision:
     """The most probable label of the fused distribution, and what stands beside it.
 
-    If its wording is known and to be trusted, the codes of all such wordings are answered, in the order of the text.
-    Where the text has none, the model's further lines follow as far as they are more likely right than wrong.
+    If its wording is known and to be trusted, the codes of all such wordings are answered, in the order of the text; if not,
+    those of the wordings that are all but certain follow it. Where the text has none, the model's further lines do, as far
+    as they are more likely right than wrong.
     """
     fused, winner = weighed.fused, weighed.winner
     chance = dict(weighed.named)
@@ -94,6 +98,11 @@ def decide(weighed: Weighed, lines: Sequence[Line], mode: Fusion, max_codes: int
         numbers = [winner, *(number for number in written[1:] if number != winner and chance.get(number, 0.0) > 0.5)]
         if winner in written:
             numbers.sort(key=written.index)
+        numbers += [
+            number
+            for number, trust in weighed.named.items()
+            if trust > _CERTAIN and number not in numbers and not akin(labels[number], labels[winner])
+        ]
     numbers = numbers[:max_codes]
     sure = [chance[number] for number in numbers]
     return Decision(numbers, sure, min(sure), fused, stands)

@@ -104,7 +104,8 @@ def cases(
         scores = sources[MODEL][row]
         line = Line(int(scores.argmax()), scores, 1.0, 0.0)
         parts = {name: values[row] for name, values in sources.items()}
-        decision = decide(weigh(scores, parts, own, codes.labels, fusion, trust), [line], fusion, coder.options.max_codes)
+        weighed = weigh(scores, parts, own, codes.labels, fusion, trust)
+        decision = decide(weighed, [line], codes.labels, fusion, coder.options.max_codes)
         weight = 0.5 if twinned and len(gold[row]) > 1 else 1.0
         found.append(Case(text, decision, reads[row].pieces, own, scores, gold[row], weight))
     return found

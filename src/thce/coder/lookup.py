@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thce.coder import deciding
+from thce.coder import deciding, forms
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import read_json, write_json
@@ -73,15 +73,32 @@ class LookUp:
     def __init__(self, wordings: Mapping[str, Pair], trust: Mapping[str, float]) -> None:
         self.wordings = dict(wordings)
         self.trust = dict(trust)
-        self._codes = {tuple(name.split(" ")): pair for name, pair in wordings.items()}
-        self._longest = max((len(name) for name in self._codes), default=0)
+        self._longest = 1 + max((name.count(" ") for name in self.wordings), default=-1)
+        self._spelled: dict[str, Pair | None] = {}  # wordings with abbreviations, written out; None where codes share one
+        for name in forms.abbreviated(self.wordings):
+            whole, pair = forms.spelled(name), self.wordings[name]
+            self._spelled[whole] = pair if self._spelled.get(whole, pair) == pair else None
+
+    def _code(self, name: str, whole: str) -> Pair | None:
+        """The code of a wording, given as its key and as that with abbreviations written out."""
+        return self.wordings.get(name) or self.wordings.get(whole) or self._spelled.get(whole)
 
     def find(self, text: str, book: CodeBook) -> Finds:
         """The wordings of a text that do not overlap, longest first where they would, in the order of the text.
 
+        A symptom that one sentence joins to a disease it belongs to is left out (Guidelines I.B.5).
+        """
+        found = self.said(text, book)
+        found = [find for find in found if not _belongs(find, found, text)]
+        several = len({find.pair for find in found if find.kind != DENIED}) > 1
+        found = [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
+        return Finds(found, deciding.stated(text), book)
+
+    def said(self, text: str, book: CodeBook) -> list[Find]:
+        """As `find`, every wording by itself: `beside` is not told from `alone`.
+
         A wording is denied when the sentence around it says so (words of the other wordings do not count), unless the
-        code's own title speaks of that. A symptom that one sentence joins to a disease it belongs to is left out
-        (Guidelines I.B.5).
+        code's own title speaks of that.
         """
         spans = self._spans(text)
         found = []
@@ -95,30 +112,33 @@ class LookUp:
                 reasons.append(words.opens_with_denial(text[start:end]))
             denied = any(reason and not allows(title, reason) for reason in reasons)
             found.append(Find(*pair, start, end, DENIED if denied else PHRASE if size > 1 else ALONE))
-        found = [find for find in found if not _belongs(find, found, text)]
-        several = len({find.pair for find in found if find.kind != DENIED}) > 1
-        found = [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
-        return Finds(found, deciding.stated(text), book)
+        return found
 
     def _spans(self, text: str) -> list[tuple[int, int, Pair, int]]:
-        matches = [(match[0].casefold(), *match.span()) for match in WORD.finditer(text)]
-        names = [name for name, _, _ in matches]
-        candidates = [
-            (first, size, self._codes[part])
-            for first in range(len(names))
-            for size in range(1, min(self._longest, len(names) - first) + 1)
-            if (part := tuple(names[first : first + size])) in self._codes
-        ]
+        found = [(match[0].casefold(), *match.span()) for match in WORD.finditer(text)]
+        names = [name for name, _, _ in found]
+        whole = [forms.spelled(name) for name in names]
+        candidates = []
+        for first in range(len(names)):
+            name, long = names[first], whole[first]
+            for last in range(first, min(first + self._longest, len(names))):
+                if last > first:
+                    name, long = f"{name} {names[last]}", f"{long} {whole[last]}"
+                if pair := self._code(name, long):
+                    candidates.append((first, last, pair))
+        for first, last, order in forms.inversions(text, found, self._longest):
+            if pair := self._code(*(" ".join([said[number] for number in order]) for said in (names, whole))):
+                candidates.append((first, last, pair))
         taken = [False] * len(names)
         spans = []
 
         def rank(one: tuple[int, int, Pair]) -> tuple[int, int]:
-            return matches[one[0]][1] - matches[one[0] + one[1] - 1][2], one[0]
+            return found[one[0]][1] - found[one[1]][2], one[0]
 
-        for first, size, pair in sorted(candidates, key=rank):
-            if not any(taken[first : first + size]):
-                taken[first : first + size] = [True] * size
-                spans.append((matches[first][1], matches[first + size - 1][2], pair, size))
+        for first, last, pair in sorted(candidates, key=rank):
+            if not any(taken[first : last + 1]):
+                taken[first : last + 1] = [True] * (last + 1 - first)
+                spans.append((found[first][1], found[last][2], pair, last + 1 - first))
         return sorted(spans)
 
     def scores(self, finds: Sequence[Find], labels: Sequence[Pair]) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from thce.coder.evidence import Evidence
 from thce.coder.prior import Pair
 from thce.coder.trie import NO_CODE
+from thce.codes.edits_claim import Finding
 
 CODED, REVIEW, NONE = "coded", "review", "none"
 
@@ -29,8 +30,8 @@ class Prediction:
 
     `status`: `coded`, `none` (no code is supported), or `review` (a person should look; `codes` are then suggestions).
     `confidence` is that of the least sure code, or of "no code". `alternatives` are (code type, code, probability), most
-    probable first; code type `NONE` stands for no code. `text` is the completion, reasoning included; `new_tokens` its
-    length.
+    probable first; code type `NONE` stands for no code. `findings` are about what the note says beyond the code set. `text` is
+    the completion, reasoning included; `new_tokens` its length.
     """
 
     status: str
@@ -38,7 +39,7 @@ class Prediction:
     confidence: float
     reasoning: str | None
     alternatives: tuple[tuple[str, str, float], ...]
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     text: str
     new_tokens: int
 

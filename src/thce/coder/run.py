@@ -84,10 +84,11 @@ class Worker:
 
 
 def result_row(job: Job, prediction: Prediction, book: CodeBook) -> dict[str, Any]:
-    """A prediction as one output row; `findings` are the claim edits on the codes together."""
+    """A prediction as one output row; to its `findings` come the claim edits on the codes together."""
     from thce.codes.edits_claim import edits
 
-    found = edits(book, [(item.code_type, item.code) for item in prediction.codes], day=job.day) if prediction.codes else ()
+    lines = [(item.code_type, item.code) for item in prediction.codes]
+    found = (*prediction.findings, *(edits(book, lines, day=job.day) if lines else ()))
     return {
         "id": job.id,
         "status": prediction.status,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from thce.codes.book import Note
+from thce.codes.combinations import combination, general
 from thce.codes.edits_claim import Claim, Finding
 from thce.codes.edits_references import references
 
@@ -116,6 +117,24 @@ def excludes1(claim: Claim) -> Iterator[Finding]:
                     break
 
 
+def combinations(claim: Claim) -> Iterator[Finding]:
+    """I.C.9.a, I.A.15: diagnoses for which one combination code is reported."""
+    found = combination(claim.diagnoses)
+    if found is not None:
+        said = (
+            f"{found.what} is {found.code}: report it instead of {found.replaced}, beside {', '.join(found.beside)}, "
+            "unless the note says they are not related"
+        )
+        yield Finding("combination", "warning", (found.replaced, *found.beside), said, found.source)
+
+
+def specificity(claim: Claim) -> Iterator[Finding]:
+    """I.A.9.b: a code that leaves open what another one on the claim says."""
+    for code, other in general(claim.book, claim.diagnoses):
+        said = f"{code} leaves open what {other} says; leave it out if both are about the same condition"
+        yield Finding("general_beside_specific", "warning", (code, other), said, "Guidelines I.A.9.b")
+
+
 def sequence(claim: Claim) -> Iterator[Finding]:
     """I.A.13, I.B.7, I.A.17: what `code first`, `use additional code` and `code also` notes ask for.
 
@@ -218,4 +237,4 @@ def admission(claim: Claim) -> Iterator[Finding]:
         yield Finding("poa_needed", "info", tuple(needed), said, "Guidelines appendix I; CMS POA exempt list")
 
 
-RULES = (duplicates, first_listed, ages, excludes1, sequence, symptoms, laterality, admission)
+RULES = (duplicates, first_listed, ages, excludes1, combinations, specificity, sequence, symptoms, laterality, admission)

@@ -1,0 +1,109 @@
+"""Diagnoses outside the code set, told by the tables' own words; codes settled among themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coder_models import calibrated, taught
+from codes_tables import book
+
+from thce.coder.coder import Coder
+from thce.coder.decide import Decision
+from thce.coder.lookup import PHRASE, Find, LookUp
+from thce.coder.outside import load, outside, save, wordings
+from thce.coder.prediction import CODED, NONE, REVIEW
+from thce.coder.settle import settle
+from thce.coder.trie import NO_CODE
+from thce.errors import UserError
+
+pytestmark = pytest.mark.unit
+
+KNOWN = {"migraine": ("ICD10", "G43.909"), "otitis media": ("ICD10", "H66.90")}
+
+
+@pytest.fixture(scope="module")
+def beyond() -> LookUp:
+    return LookUp(wordings(book(), KNOWN), {})
+
+
+def told(text: str, beyond: LookUp, *answered: str, known: tuple[Find, ...] = ()) -> list[str]:
+    pairs = [("ICD10", code) for code in answered]
+    return [finding.codes[0] for finding in outside(text, beyond, known, pairs, {}, book())]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Conjunctivitis, viral, both eyes.", "B30.9"),  # a title, less "unspecified", turned round
+        ("Diagnosis: combat fatigue.", "F43.0"),  # an inclusion term
+        ("Plantar fasciitis of the left foot", "M72.2"),
+    ],
+)
+def test_a_diagnosis_out_of_scope_is_told_in_the_words_of_the_tables(text: str, code: str, beyond: LookUp) -> None:
+    assert told(text, beyond) == [code]
+    (finding,) = outside(text, beyond, (), [], {}, book())
+    assert finding.rule_id == "outside_code_set" and "not in the code set" in finding.text
+
+
+def test_nothing_is_told_that_is_denied_known_in_scope_or_said_by_the_answer(beyond: LookUp) -> None:
+    assert told("No combat fatigue.", beyond) == told("Acute bronchitis.", beyond) == []
+    assert told("Combat fatigue.", beyond, known=(Find("ICD10", "F43.9", 0, 14, PHRASE),)) == []
+    assert told("Combat fatigue.", beyond, known=(Find("ICD10", "R53.83", 7, 14, PHRASE),)) == ["F43.0"]
+    assert [*outside("Combat fatigue.", beyond, (), [], {("ICD10", "F43.0")}, book())] == []
+    assert told("Upper abdominal pain", beyond) == ["R10.10"]
+    assert told("Upper abdominal pain", beyond, "R10.11") == ["R10.10"]  # "upper" is in its title, "abdominal" is not
+
+
+def test_only_billable_codes_out_of_scope_are_looked_for(beyond: LookUp) -> None:
+    scope = {(entry.code_type, entry.code) for entry in book().scope}
+    entries = {pair: book().find(*pair) for pair in beyond.wordings.values()}
+    assert len(entries) > 10_000 and not scope & entries.keys()
+    assert all(entry is not None and entry.billable for entry in entries.values())
+    assert all(2 <= len(name.split(" ")) <= 8 and name not in KNOWN for name in beyond.wordings)
+
+
+def test_it_is_written_and_read_and_missing_said(tmp_path: Path, beyond: LookUp) -> None:
+    with pytest.raises(UserError, match="dvc repro calibrate"):
+        load(tmp_path)
+    save(beyond.wordings, tmp_path)
+    assert load(tmp_path).wordings == beyond.wordings
+
+
+def test_an_answer_to_a_note_that_also_tells_of_something_else_goes_to_review() -> None:
+    whole = Coder.load(taught(), book(), calibrated())
+    plain, more, other = whole.code(["Dx acute bronchitis.", "Dx acute bronchitis. Combat fatigue.", "Combat fatigue."])
+    assert plain.status == CODED and not plain.findings
+    assert more.status == REVIEW and [finding.codes for finding in more.findings] == [("F43.0",)]
+    assert other.findings and (other.status in (NONE, REVIEW))
+    (procedures,) = whole.code(["Dx acute bronchitis. Combat fatigue."], code_type="HCPCS")
+    assert not procedures.findings  # diagnoses were not asked for
+
+
+LABELS = [*(("ICD10", code) for code in ("I10", "I12.9", "N18.32", "N18.9", "J44.9", "J44.1", "E11.9")), NO_CODE]
+
+
+def decision(*codes: str, sure: float = 0.9) -> Decision:
+    numbers = [LABELS.index(("ICD10", code)) for code in codes]
+    rising = [sure - 0.1 * place for place in range(len(numbers))]
+    return Decision(numbers, rising, min(rising), np.zeros(len(LABELS)))
+
+
+def settled(*codes: str, finds: tuple[Find, ...] = ()) -> list[str]:
+    return [LABELS[number][1] for number in settle(decision(*codes), finds, LABELS, book()).numbers]
+
+
+def test_a_combination_code_stands_where_its_part_stood_and_is_no_surer_than_any() -> None:
+    found = settle(decision("I10", "N18.32"), [Find("ICD10", "I10", 3, 6, PHRASE)], LABELS, book())
+    assert [LABELS[number][1] for number in found.numbers] == ["I12.9", "N18.32"]
+    assert found.sure == [0.8, 0.8] and found.confidence == 0.8
+    assert found.pieces[found.numbers[0]] == (3, 6)  # read where hypertension was
+
+
+def test_general_codes_go_and_others_stay() -> None:
+    assert settled("J44.9", "I10", "J44.1") == ["I10", "J44.1"]
+    assert settled("N18.9", "I10", "N18.32") == ["I12.9", "N18.32"]
+    assert settled("E11.9", "N18.32") == ["E11.9", "N18.32"]  # E11.22 is not in this code set
+    same = decision("I10", "J44.1")
+    assert settle(same, (), LABELS, book()) is same
