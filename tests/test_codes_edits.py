@@ -13,10 +13,11 @@ import pytest
 from codes_tables import book, folder, reference
 
 from thce import cli, codes
-from thce.codes.edits_claim import Finding, Line, edits
+from thce.codes.edits_claim import Line, edits
 from thce.codes.edits_lists import EditLists
 from thce.codes.edits_references import Reference, matcher, references
 from thce.codes.edits_rules import _MANIFESTATION
+from thce.codes.findings import Finding
 from thce.codes.icd10cm import dotted
 from thce.codes.importers import import_files
 from thce.errors import UserError

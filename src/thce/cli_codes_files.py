@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from thce.cli_options import command, day, positive
 
 if TYPE_CHECKING:
-    from thce.codes.edits_claim import Finding, Line
+    from thce.codes.edits_claim import Line
+    from thce.codes.findings import Finding
     from thce.codes.release_diff import Diff, Touched
 
 _OPTIONS = (

@@ -34,7 +34,7 @@ from thce.coder.several import load as load_several
 from thce.coder.trie import CodeSet
 from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
-from thce.codes.edits_claim import Finding
+from thce.codes.findings import Finding
 from thce.errors import UserError
 from thce.files import read_json
 from thce.modeling.chat import as_read, prompt_text

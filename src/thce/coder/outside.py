@@ -17,7 +17,7 @@ from thce.coder.lookup import DENIED, Find, LookUp
 from thce.coder.prior import Pair
 from thce.codes.book import CodeBook
 from thce.codes.combinations import says_no_more
-from thce.codes.edits_claim import Finding
+from thce.codes.findings import Finding
 from thce.errors import UserError
 from thce.files import read_json, write_json
 from thce.narratives.phrasebook import key

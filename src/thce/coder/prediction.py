@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from thce.coder.evidence import Evidence
 from thce.coder.prior import Pair
 from thce.coder.trie import NO_CODE
-from thce.codes.edits_claim import Finding
+from thce.codes.findings import Finding
 
 CODED, REVIEW, NONE = "coded", "review", "none"
 

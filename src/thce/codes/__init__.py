@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from thce.codes.book import CodeBook, Entry, Note, Notes, Validity, open, short_title
     from thce.codes.chain import explain, tree
     from thce.codes.checks import Check, Message, check
-    from thce.codes.edits_claim import Finding, edits
+    from thce.codes.edits_claim import edits
+    from thce.codes.findings import Finding
     from thce.codes.lexical import Hit, SearchIndex, search
     from thce.codes.near import Suggestion, near_misses
     from thce.codes.spelling import Normalised, normalise
@@ -26,7 +27,8 @@ _HOME = {
     "thce.codes.book": ("CodeBook", "Entry", "Note", "Notes", "Validity", "open", "short_title"),
     "thce.codes.chain": ("explain", "tree"),
     "thce.codes.checks": ("Check", "Message", "check"),
-    "thce.codes.edits_claim": ("Finding", "edits"),
+    "thce.codes.edits_claim": ("edits",),
+    "thce.codes.findings": ("Finding",),
     "thce.codes.lexical": ("Hit", "SearchIndex", "search"),
     "thce.codes.near": ("Suggestion", "near_misses"),
     "thce.codes.spelling": ("Normalised", "normalise"),

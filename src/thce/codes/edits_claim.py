@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from thce.codes.book import TABLES, CodeBook
 from thce.codes.checks import check
 from thce.codes.edits_lists import EditLists
 from thce.codes.edits_references import Matcher, matcher
+from thce.codes.findings import Finding
 from thce.errors import UserError
 
 SETTINGS = ("outpatient", "inpatient")
@@ -31,21 +32,6 @@ class Line(NamedTuple):
     code: str
     units: int = 1
     modifiers: tuple[str, ...] = ()
-
-
-class Finding(NamedTuple):
-    """One remark on a claim: the rule, how grave (`error`, `warning`, `info`), the codes it is about, in words, its
-    source."""
-
-    rule_id: str
-    severity: str
-    codes: tuple[str, ...]
-    text: str
-    source: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The finding as plain values for JSON."""
-        return {**self._asdict(), "codes": list(self.codes)}
 
 
 @dataclass(frozen=True)

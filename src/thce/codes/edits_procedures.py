@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thce.codes.edits_claim import Claim, Finding
+from thce.codes.edits_claim import Claim
 from thce.codes.edits_lists import BYPASS
+from thce.codes.findings import Finding
 
 _DELETED = {"D": "deleted", "F": "deleted or discontinued", "H": "deleted modifier"}
 

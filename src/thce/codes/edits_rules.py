@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from thce.codes.book import Note
 from thce.codes.combinations import combination, general
-from thce.codes.edits_claim import Claim, Finding
+from thce.codes.edits_claim import Claim
 from thce.codes.edits_references import references
+from thce.codes.findings import Finding
 
 SYMPTOM_CHAPTERS = {
     "R00-R09": ("9", "10"),
