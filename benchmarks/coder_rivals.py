@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from thce.answers import THINK_CLOSE, THINK_OPEN
+from thce.coder.coder import read_systems
 from thce.coder.decode import STOP, read_tokenizer
-from thce.coder.llama import read_systems
 from thce.coder.trie import CodeSet
 from thce.codes.book import open as open_book
 from thce.modeling.chat import prompt_text

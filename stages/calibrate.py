@@ -63,12 +63,12 @@ def main() -> None:
     truth = [[pair for pair in calibrate.pairs_of(row) if pair in place] for row in val]
     gold = [[place[pair] for pair in pairs] or [len(labels) - 1] for pairs in truth]
     narratives = [calibrate.narrative_of(row) for row in val]
-    reads = coder.read(narratives, coder.codes())
-    coder.lookup = lookup.LookUp(known, {})
-    finds = coder.finds(narratives, reads, coder.codes())
+    untrusted = lookup.LookUp(known, {})
+    finds = [untrusted.find(text, book) for text in narratives]
     coder.lookup = lookup.LookUp(known, lookup.measure(finds, truth))
     coder.lookup.save(OUT)
     crossed = calibrate.crossed_lookup(finds, truth, labels)
+    reads = coder.read(narratives, coder.codes())
     told = calibrate.names_of(finds, labels, coder.lookup.trust)
 
     # 4 fit the ways of answering
@@ -91,10 +91,10 @@ def main() -> None:
             continue
         made = further.twins(val, known, derive(seed, "twins"))
         made_texts = [text for text, _ in made]
+        made_finds = [coder.lookup.find(text, book) for text in made_texts]
         cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned=bool(made))
         if made:
             made_reads = coder.read(made_texts, coder.codes())
-            made_finds = coder.finds(made_texts, made_reads, coder.codes())
             others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)
             made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
             cases += further.cases(coder, others, made_texts, made_finds, made_reads, made_gold, fitted.fusion, twinned=True)

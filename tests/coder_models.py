@@ -84,8 +84,7 @@ def _calibrate(folder: Path) -> None:
     coder.wordings = near.Wordings.of(wordings, coder.prior)
     coder.wordings.save(folder)
     reads = coder.read(narratives, coder.codes())
-    coder.lookup = lookup.LookUp(wordings, {})
-    finds = coder.finds(narratives, reads, coder.codes())
+    finds = [lookup.LookUp(wordings, {}).find(text, book()) for text in narratives]
     coder.lookup = lookup.LookUp(wordings, lookup.measure(finds, truth))
     coder.lookup.save(folder)
     outside.save(outside.wordings(book(), wordings), folder)

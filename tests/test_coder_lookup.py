@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from codes_tables import book
 
-from thce.coder.lookup import ALONE, DENIED, HEARD, NOTHING, PHRASE, Find, LookUp, gather, measure
-from thce.coder.several import Piece
+from thce.coder.lookup import ALONE, BESIDE, DENIED, NOTHING, PHRASE, Find, LookUp, gather, measure
 from thce.coder.trie import NO_CODE
 from thce.errors import UserError
 
@@ -29,7 +28,7 @@ WORDINGS = gather(
         ("HT", PRESSURE),
     ]
 )
-TRUST = {PHRASE: 0.9, HEARD: 0.8, ALONE: 0.4, DENIED: 0.6, NOTHING: 0.2}
+TRUST = {PHRASE: 0.9, BESIDE: 0.8, ALONE: 0.4, DENIED: 0.6, NOTHING: 0.2}
 LOOKUP = LookUp(WORDINGS, TRUST)
 
 
@@ -40,7 +39,7 @@ LOOKUP = LookUp(WORDINGS, TRUST)
         ("SEEN FOR ACUTE   BRONCHITIS", [("J20.9", "ACUTE   BRONCHITIS", PHRASE)]),
         ("Acute bronchitis, unspecified.", [("J20.9", "Acute bronchitis, unspecified", PHRASE)]),
         ("Hypertension.", [("I10", "Hypertension", ALONE)]),
-        ("Hypertension and type 2 diabetes.", [("I10", "Hypertension", ALONE), ("E11.9", "type 2 diabetes", PHRASE)]),
+        ("Hypertension and type 2 diabetes.", [("I10", "Hypertension", BESIDE), ("E11.9", "type 2 diabetes", PHRASE)]),
         ("Hypertension, hypertension.", [("I10", "Hypertension", ALONE), ("I10", "hypertension", ALONE)]),
         ("Denies cough. Rigid walker ordered.", [("R05.9", "cough", DENIED), ("E0130", "Rigid walker", PHRASE)]),
         ("Mother has hypertension.", [("I10", "hypertension", DENIED)]),
@@ -54,22 +53,6 @@ LOOKUP = LookUp(WORDINGS, TRUST)
 )
 def test_what_a_text_names(text: str, expected: list[tuple[str, str, str]]) -> None:
     assert [(find.code, text[find.start : find.end], find.kind) for find in LOOKUP.find(text, book())] == expected
-
-
-def test_one_word_is_heard_where_its_piece_says_the_same_code() -> None:
-    labels = [BRONCHITIS, COUGH, DIABETES, PRESSURE, NO_CODE]
-
-    def piece(text: str, part: str, number: int) -> Piece:
-        scores = np.full(len(labels), -5.0)
-        scores[number] = -0.1
-        return Piece(text.index(part), text.index(part) + len(part), scores)
-
-    text = "Hypertension; cough; type 2 diabetes; denies bronchitis"
-    finds = LOOKUP.find(text, book())
-    said = [piece(text, "Hypertension", 3), piece(text, " cough", 0), piece(text, " type 2 diabetes", 2)]
-    assert [find.kind for find in finds.heard(said, labels)] == [HEARD, ALONE, PHRASE, DENIED]
-    assert [find.kind for find in finds.heard([], labels)] == [ALONE, ALONE, PHRASE, DENIED]
-    assert (finds.heard(said, labels).said == finds.said).all()
 
 
 def test_a_symptom_joined_to_its_disease_is_left_out_and_one_apart_is_not() -> None:
@@ -90,14 +73,14 @@ def test_trust_is_the_share_of_right_codes_with_one_case_of_each_outcome_added()
 
     finds = [
         [find(PRESSURE, PHRASE)],
-        [find(PRESSURE, PHRASE), find(COUGH, HEARD)],
+        [find(PRESSURE, PHRASE), find(COUGH, BESIDE)],
         [find(COUGH, ALONE)],
         [find(COUGH, DENIED)],
         [],
         [],
     ]
     gold = [[PRESSURE], [PRESSURE], [DIABETES], [], [], [WALKER]]
-    assert measure(finds, gold) == {PHRASE: 3 / 4, HEARD: 1 / 3, ALONE: 1 / 3, DENIED: 2 / 3, NOTHING: 2 / 4}
+    assert measure(finds, gold) == {PHRASE: 3 / 4, BESIDE: 1 / 3, ALONE: 1 / 3, DENIED: 2 / 3, NOTHING: 2 / 4}
 
 
 def test_scores_are_a_distribution_with_the_trust_on_what_was_found() -> None:
@@ -110,7 +93,7 @@ def test_scores_are_a_distribution_with_the_trust_on_what_was_found() -> None:
 
     assert share("Type 2 diabetes.")[2] == pytest.approx(0.9 + 0.1 / 5)
     two = share("Type 2 diabetes, hypertension.")
-    assert two[2] == pytest.approx(0.9 * 0.9 / 1.3 + 0.1 / 5) and two[3] == pytest.approx(0.9 * 0.4 / 1.3 + 0.1 / 5)
+    assert two[2] == pytest.approx(0.9 * 0.9 / 1.7 + 0.1 / 5) and two[3] == pytest.approx(0.9 * 0.8 / 1.7 + 0.1 / 5)
     assert share("Denies cough.")[4] == pytest.approx(0.6 + 0.4 / 5)
     assert share("Nothing of note.")[4] == pytest.approx(0.2 + 0.8 / 5)
     assert share("Rigid walker.")[4] == pytest.approx(0.2 + 0.8 / 5)  # its code is not among the labels

@@ -20,7 +20,6 @@ from thce.coder.decode import ANSWER_ROOM, Answer, Decoder, Further
 from thce.coder.evidence import WORDING, Evidence, leave_one_out, quoted
 from thce.coder.fusion import CLAUSES, DIRECT, LOOKUP, PRIOR, Fusion
 from thce.coder.guard import Guard
-from thce.coder.llama import read_systems
 from thce.coder.lookup import DENIED, Find, LookUp, numbers
 from thce.coder.near import NEARNESS, Wordings
 from thce.coder.outside import load as load_beyond
@@ -37,6 +36,7 @@ from thce.coder.windows import windows
 from thce.codes.book import CodeBook, Entry
 from thce.codes.findings import Finding
 from thce.errors import UserError
+from thce.files import read_json
 from thce.modeling.chat import as_read, prompt_text
 from thce.reasoning import grammar
 from thce.reasoning.build import place
@@ -156,8 +156,8 @@ class Coder:
         texts = [text for _, _, text in pieces]
         way = "think" if first else "direct"
         mode = self.fusions[way]
+        finds = [self.lookup.find(text, self.book) if self.lookup else [] for text in texts]
         reads = self.read(texts, codes)
-        finds = self.finds(texts, reads, codes)
         others = self.sources(texts, finds, reads, codes, mode)
         trust = self.lookup.trust if self.lookup else {}
         weighed: dict[int, Weighed] = {}
@@ -226,13 +226,6 @@ class Coder:
     def read(self, texts: Sequence[str], codes: CodeSet) -> list[Read]:
         """What the lexical prior reads in each text; nothing at all without one."""
         return [self.reader.read(text, codes) if self.prior is not None else Read({}, []) for text in texts]
-
-    def finds(self, texts: Sequence[str], reads: Sequence[Read], codes: CodeSet) -> list[Sequence[Find]]:
-        """The known wordings in each text; nothing at all without a look-up."""
-        if self.lookup is None:
-            return [[] for _ in texts]
-        told = zip(texts, reads, strict=True)
-        return [self.lookup.find(text, self.book).heard(read.pieces, codes.labels) for text, read in told]
 
     def sources(
         self, texts: Sequence[str], finds: Sequence[Sequence[Find]], reads: Sequence[Read], codes: CodeSet, mode: Fusion
@@ -390,3 +383,18 @@ class Coder:
         while len({tuple(probe[: same + 1]) for probe in probes}) == 1:
             same += 1
         return probes[0][:same]
+
+
+def read_systems(model_folder: Path | str) -> tuple[str, str]:
+    """The system prompts a model was trained with: for reasoning, and for answering directly (the same if only one is
+    known).
+    """
+    path = Path(model_folder) / "prompt.json"
+    if not path.is_file():
+        raise UserError(
+            str(model_folder),
+            "no trained model here (prompt.json is missing)",
+            "run `make repro` (or `dvc repro`) first",
+        )
+    stored = read_json(path)
+    return str(stored["system"]), str(stored.get("system_direct", stored["system"]))

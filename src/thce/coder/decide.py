@@ -85,7 +85,6 @@ def decide(weighed: Weighed, lines: Sequence[Line], labels: Sequence[Pair], mode
     chance = dict(weighed.named)
     stands = ground(winner, len(fused), winner in chance)
     confidence = mode.confidence(float(np.exp(fused[winner])), stands)
-    missing = 0.0
     if weighed.empty:
         return Decision([], [], confidence, fused)
     if winner in chance:
@@ -99,12 +98,14 @@ def decide(weighed: Weighed, lines: Sequence[Line], labels: Sequence[Pair], mode
         numbers = [winner, *(number for number in written[1:] if number != winner and chance.get(number, 0.0) > 0.5)]
         if winner in written:
             numbers.sort(key=written.index)
-        others = [one for one in weighed.named if one not in numbers and not akin(labels[one], labels[winner])]
-        numbers += [number for number in others if chance[number] > _CERTAIN]
-        missing = max((chance[number] for number in others if number not in numbers), default=0.0)
+        numbers += [
+            number
+            for number, trust in weighed.named.items()
+            if trust > _CERTAIN and number not in numbers and not akin(labels[number], labels[winner])
+        ]
     numbers = numbers[:max_codes]
     sure = [chance[number] for number in numbers]
-    return Decision(numbers, sure, min(sure), fused, stands, missing=missing)
+    return Decision(numbers, sure, min(sure), fused, stands)
 
 
 def _later(line: Line, sources: Mapping[str, Floats], mode: Fusion) -> Floats:
@@ -139,7 +140,7 @@ def extend(
     further.sort(key=lambda one: -one[0])
     room = max_codes - len(decision.numbers)
     added = [one for one in further if one[0] >= several.least][:room]
-    missing = max(decision.missing, further[len(added)][0] if len(added) < len(further) else 0.0)
+    missing = further[len(added)][0] if len(added) < len(further) else 0.0
     if not added:
         return replace(decision, missing=missing)
     pieces = {one.number: (one.piece.start, one.piece.end) for _, one in added}

@@ -174,18 +174,3 @@ class Llama:
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits in float32, [..., vocabulary], of hidden states [..., hidden]."""
         return self.output(functional.rms_norm(hidden, (self.hidden,), eps=self.eps)).float()
-
-
-def read_systems(model_folder: Path | str) -> tuple[str, str]:
-    """The system prompts a model was trained with: for reasoning, and for answering directly (the same if only one is
-    known).
-    """
-    path = Path(model_folder) / "prompt.json"
-    if not path.is_file():
-        raise UserError(
-            str(model_folder),
-            "no trained model here (prompt.json is missing)",
-            "run `make repro` (or `dvc repro`) first",
-        )
-    stored = read_json(path)
-    return str(stored["system"]), str(stored.get("system_direct", stored["system"]))

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.coder import deciding, forms
-from thce.coder.several import Piece
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import read_json, write_json
@@ -27,9 +26,9 @@ from thce.reasoning import words
 from thce.reasoning.claims import allows
 
 FILE = "lookup.json"
-PHRASE, HEARD, ALONE, DENIED, NOTHING = "phrase", "heard", "alone", "denied", "nothing"
-"""What was found: several words; one word in a piece of the text that the prior reads as the same code; one word in any other
-piece, where it is mostly part of another wording ("COPD" in "COPD flare"); only denied wordings; no wording at all."""
+PHRASE, BESIDE, ALONE, DENIED, NOTHING = "phrase", "beside", "alone", "denied", "nothing"
+"""What was found: several words; one word beside other wordings; one word and nothing else; only denied wordings; no
+wording at all."""
 
 SURE = 0.5
 """Trust from which a wording's code is answered beside others."""
@@ -40,7 +39,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A known wording in a text, `text[start:end]`, and the code it says. `kind`: `phrase`, `heard`, `alone` or `denied`."""
+    """A known wording in a text, `text[start:end]`, and the code it says. `kind`: `phrase`, `beside`, `alone` or `denied`."""
 
     code_type: str
     code: str
@@ -61,17 +60,6 @@ class Finds(list[Find]):
         super().__init__(found)
         self.said = said
         self.book = book
-
-    def heard(self, pieces: Sequence[Piece], labels: Sequence[Pair]) -> Finds:
-        """The same, one-word wordings told apart by the `pieces` of the text they stand in."""
-        place = numbers(tuple(labels))
-
-        def agrees(find: Find) -> bool:
-            own = next((one for one in pieces if one.start <= find.start and find.end <= one.end), None)
-            return own is not None and int(own.scores.argmax()) == place.get(find.pair)
-
-        found = (replace(find, kind=HEARD) if find.kind == ALONE and agrees(find) else find for find in self)
-        return Finds(found, self.said, self.book)
 
     def deciding(self, labels: Sequence[Pair]) -> dict[str, Floats]:
         """Scores of the labels from the words that decide between neighbours (`coder.deciding`)."""
@@ -101,10 +89,13 @@ class LookUp:
         A symptom that one sentence joins to a disease it belongs to is left out (Guidelines I.B.5).
         """
         found = self.said(text, book)
-        return Finds((find for find in found if not _belongs(find, found, text)), deciding.stated(text), book)
+        found = [find for find in found if not _belongs(find, found, text)]
+        several = len({find.pair for find in found if find.kind != DENIED}) > 1
+        found = [replace(find, kind=BESIDE) if several and find.kind == ALONE else find for find in found]
+        return Finds(found, deciding.stated(text), book)
 
     def said(self, text: str, book: CodeBook) -> list[Find]:
-        """As `find`, and the symptoms too.
+        """As `find`, every wording by itself: `beside` is not told from `alone`.
 
         A wording is denied when the sentence around it says so (words of the other wordings do not count), unless the
         code's own title speaks of that.
@@ -232,7 +223,7 @@ def measure(finds: Sequence[Sequence[Find]], gold: Sequence[Sequence[Pair]]) -> 
             kind = DENIED if own else NOTHING  # what is there is denied
             seen[kind] += 1
             right[kind] += not truth
-    return {kind: (right[kind] + 1) / (seen[kind] + 2) for kind in (PHRASE, HEARD, ALONE, DENIED, NOTHING)}
+    return {kind: (right[kind] + 1) / (seen[kind] + 2) for kind in (PHRASE, BESIDE, ALONE, DENIED, NOTHING)}
 
 
 def _belongs(find: Find, found: Sequence[Find], text: str) -> bool:
