@@ -105,7 +105,8 @@ def main() -> None:
         return
     print("| set | form | notes | as it is | rewritten |\n|---|---|---|---|---|")
     for row in found:
-        print(f"| {row['set']} | {row['form']} | {row['notes']} | {row['as it is']:.1%} | {row['rewritten']:.1%} |")
+        shares = ("-" if row[kind] is None else f"{row[kind]:.1%}" for kind in ("as it is", "rewritten"))
+        print(f"| {row['set']} | {row['form']} | {row['notes']} | {' | '.join(shares)} |")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 OFTEN = 4_000
-"""Rank from which a code counts as billed often."""
+"""Rank below which a code counts as billed often."""
 
 
 def main() -> None:
@@ -47,8 +47,8 @@ def main() -> None:
     if folder := os.environ.get("THCE_REFERENCE"):
         with gzip.open(Path(folder) / "dev/icd10cm_index_open.jsonl.gz", "rt", encoding="utf-8") as stream:
             rows = [json.loads(line) for line in stream]
-        out = [row for row in rows if not row["in_default_scope"] and row["freq_rank"] and row["freq_rank"] < OFTEN]
-        own = [row for row in rows if row["in_default_scope"]]
+        own = [row for row in rows if row["codes"][0] in scope]
+        out = [row for row in rows if row["codes"][0] not in scope and row["freq_rank"] and row["freq_rank"] < OFTEN]
         for name, part in (("index phrases, out of scope", out), ("index phrases, in scope", own)):
             kinds[name] = [(row["narrative"], row["codes"][0]) for row in draw.sample(part, min(args.rows, len(part)))]
 

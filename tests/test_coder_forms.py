@@ -59,6 +59,26 @@ def test_words_that_only_stand_near_each_other_are_not_turned_round(text: str) -
     assert said(text) == []
 
 
+def test_a_list_of_two_wordings_is_not_one_turned_round() -> None:
+    known = {
+        "htn ckd 2": ("ICD10", "I12.9"),
+        "ckd 2": ("ICD10", "N18.2"),
+        "htn": ("ICD10", "I10"),
+        "diabetic neuropathy": ("ICD10", "E11.40"),
+        "neuropathy": ("ICD10", "G62.9"),
+        "diabetic": ("ICD10", "E11.9"),
+    }
+    lookup = LookUp(known, {})
+    assert [find.code for find in lookup.find("CKD 2, HTN.", book())] == ["N18.2", "I10"]
+    assert [find.code for find in lookup.find("HTN CKD 2.", book())] == ["I12.9"]
+    assert [find.code for find in lookup.find("Neuropathy, diabetic.", book())] == ["E11.40"]  # an adjective qualifies
+
+
+def test_a_line_break_parts_and_a_bracket_is_no_qualifier() -> None:
+    assert said("Atrial fibrillation,\npersistent.") == [("I48.91", "Atrial fibrillation")]
+    assert said("Pain, knee, (left).") != [("M25.562", "Pain, knee, (left")]
+
+
 def test_a_wording_as_it_is_goes_before_what_abbreviations_would_make_of_it() -> None:
     assert said("mod copd") == [("J44.9", "mod copd")]
     assert said("moderate copd") == [("J44.1", "moderate copd")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from thce.coder.coder import Coder
 from thce.coder.decide import Decision
 from thce.coder.lookup import PHRASE, Find, LookUp
 from thce.coder.outside import load, outside, save, wordings
-from thce.coder.prediction import CODED, NONE, REVIEW
+from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.settle import settle
 from thce.coder.trie import NO_CODE
+from thce.codes.findings import Finding
 from thce.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -54,6 +56,29 @@ def test_nothing_is_told_that_is_denied_known_in_scope_or_said_by_the_answer(bey
     assert [*outside("Combat fatigue.", beyond, (), [], {("ICD10", "F43.0")}, book())] == []
     assert told("Upper abdominal pain", beyond) == ["R10.10"]
     assert told("Upper abdominal pain", beyond, "R10.11") == ["R10.10"]  # "upper" is in its title, "abdominal" is not
+    assert told("Ovarian cyst.", beyond) == ["N83.209"] and told("Ovarian cyst.", beyond, "N83.201") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "answered", "code"),
+    [
+        ("Chronic respiratory failure with hypoxia.", "J96.21", "J96.11"),
+        ("Acute systolic heart failure.", "I50.23", "I50.21"),
+        ("Chronic kidney disease stage 5.", "N18.4", "N18.5"),
+        ("20 weeks gestation of pregnancy", "Z3A.39", "Z3A.20"),
+    ],
+)
+def test_the_nearest_code_of_the_category_does_not_silence_it(text: str, answered: str, code: str, beyond: LookUp) -> None:
+    assert told(text, beyond, answered) == [code]
+
+
+def test_a_code_that_is_not_in_force_on_the_day_is_not_told(beyond: LookUp) -> None:
+    day = date(2026, 11, 30)
+    ended = [(name, pair) for name, pair in beyond.wordings.items() if not book().valid_on(*pair, day)]
+    assert ended
+    for name, pair in ended[:3]:
+        findings = outside(name, beyond, (), [], {}, book(), day)
+        assert pair[1] not in [finding.codes[0] for finding in findings]
 
 
 def test_only_billable_codes_out_of_scope_are_looked_for(beyond: LookUp) -> None:
@@ -79,6 +104,20 @@ def test_an_answer_to_a_note_that_also_tells_of_something_else_goes_to_review() 
     assert other.findings and (other.status in (NONE, REVIEW))
     (procedures,) = whole.code(["Dx acute bronchitis. Combat fatigue."], code_type="HCPCS")
     assert not procedures.findings  # diagnoses were not asked for
+
+
+def test_a_finding_in_one_window_sends_the_codes_of_another_to_review() -> None:
+    finding = Finding("outside_code_set", "warning", ("F43.0",), "`combat fatigue` is F43.0", "table")
+    again = finding._replace(text="`Combat fatigue` is F43.0")
+    item = CodedItem("ICD10", "I10", "Hypertension", 0.9, ())
+    parts = [
+        Prediction(CODED, (item,), 0.9, None, (), (), "", 1),
+        Prediction(NONE, (), 0.9, None, (), (finding,), "", 1),
+        Prediction(NONE, (), 0.9, None, (), (again,), "", 1),
+    ]
+    whole = merge(parts, 5)
+    assert whole.status == REVIEW and len(whole.findings) == 1
+    assert merge(parts[1:], 5).status == NONE
 
 
 LABELS = [*(("ICD10", code) for code in ("I10", "I12.9", "N18.32", "N18.9", "J44.9", "J44.1", "E11.9")), NO_CODE]

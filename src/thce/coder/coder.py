@@ -162,12 +162,12 @@ class Coder:
         trust = self.lookup.trust if self.lookup else {}
         weighed: dict[int, Weighed] = {}
 
-        def open_(i: int, scores: Floats) -> bool:
+        def unsettled(i: int, scores: Floats) -> bool:
             own = {name: values[i] for name, values in others.items()}
             weighed[i] = weigh(scores, own, finds[i], codes.labels, mode, trust)
             return not weighed[i].settled
 
-        answers = self.answers(texts, codes, first, open_)
+        answers = self.answers(texts, codes, first, unsettled)
         most = self.options.max_codes
         decisions = [decide(weighed[i], answer.lines, codes.labels, mode, most) for i, answer in enumerate(answers)]
         several = self.several.get(way)
@@ -194,7 +194,7 @@ class Coder:
             found: tuple[Finding, ...] = ()
             if self.beyond is not None and code_type in (None, "ICD10"):
                 pairs = [codes.labels[number] for number in decision.numbers]
-                found = tuple(outside(text, self.beyond, own, pairs, numbers(codes.labels), self.book))
+                found = tuple(outside(text, self.beyond, own, pairs, numbers(codes.labels), self.book, day))
             whole = (several is None or decision.missing < several.doubt) and not (found and decision.numbers)
             settled = whole and reason[1] and decision.confidence >= mode.least(decision.ground)
             parts[i].append(self._prediction(text, offset, decision, own, reason[0], settled, codes, found))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 Word = tuple[str, int, int]
 """A word of a text in small letters, and where it starts and ends."""
 
-_COMMA = re.compile(r",\s*")
+_COMMA = re.compile(r",[ \t]*")
 _MARK = re.compile(r"\s*(?:[,.;:()\[\]\n]|$)")
 _QUALIFIER = 3
 """Words that a qualifier behind a comma has at most."""
@@ -67,12 +67,14 @@ def abbreviated(names: Iterable[str]) -> list[str]:
 
 def inversions(text: str, words: Sequence[Word], longest: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
     """Runs of words with a comma between a thing and its qualifiers, turned round: numbers of the first and the last word, and
-    of all in the order in which one says them. The thing has at most `longest` words; a qualifier ends at a mark."""
+    of all in the order in which one says them. The thing has at most `longest` words; a qualifier, of three words at most, ends
+    at a mark."""
     for comma in range(len(words) - 1):
         if not _COMMA.fullmatch(text, words[comma][2], words[comma + 1][1]):
             continue
         for once in _qualifiers(text, words, comma):
-            twice = [more for more in _qualifiers(text, words, once) if _COMMA.match(text, words[once][2])]
+            further = once + 1 < len(words) and _COMMA.fullmatch(text, words[once][2], words[once + 1][1])
+            twice = list(_qualifiers(text, words, once)) if further else []
             for first in range(comma, max(-1, comma - longest), -1):
                 thing, one = range(first, comma + 1), range(comma + 1, once + 1)
                 yield first, once, (*one, *thing)
@@ -82,6 +84,21 @@ def inversions(text: str, words: Sequence[Word], longest: int) -> Iterator[tuple
                         yield first, more, tuple(number for part in order for number in part)
                 if first and not text[words[first - 1][2] : words[first][1]].isspace():
                     break  # a mark stands before the thing
+
+
+def parts(text: str, words: Sequence[Word]) -> Iterator[Sequence[Word]]:
+    """Words parted where a comma stands between them."""
+    start = 0
+    for at in range(1, len(words)):
+        if _COMMA.fullmatch(text, words[at - 1][2], words[at][1]):
+            yield words[start:at]
+            start = at
+    yield words[start:]
+
+
+def is_adjective(word: str) -> bool:
+    """Whether a word looks like one that only qualifies: `diabetic`, `hypertensive`, `bacterial`."""
+    return word.endswith(("ic", "ive", "al", "ous", "ary"))
 
 
 def _qualifiers(text: str, words: Sequence[Word], comma: int) -> Iterator[int]:

@@ -95,7 +95,7 @@ class LookUp:
         return Finds(found, deciding.stated(text), book)
 
     def said(self, text: str, book: CodeBook) -> list[Find]:
-        """As `find`, every wording by itself: `beside` is not told from `alone`.
+        """As `find`, but symptoms joined to a disease too, and `beside` not told from `alone`.
 
         A wording is denied when the sentence around it says so (words of the other wordings do not count), unless the
         code's own title speaks of that.
@@ -127,7 +127,8 @@ class LookUp:
                 if pair := self._code(name, long):
                     candidates.append((first, last, pair))
         for first, last, order in forms.inversions(text, found, self._longest):
-            if pair := self._code(*(" ".join([said[number] for number in order]) for said in (names, whole))):
+            pair = self._code(*(" ".join([said[number] for number in order]) for said in (names, whole)))
+            if pair and not self._lists(text, found[first : last + 1], pair):
                 candidates.append((first, last, pair))
         taken = [False] * len(names)
         spans = []
@@ -140,6 +141,15 @@ class LookUp:
                 taken[first : last + 1] = [True] * (last + 1 - first)
                 spans.append((found[first][1], found[last][2], pair, last + 1 - first))
         return sorted(spans)
+
+    def _lists(self, text: str, words: Sequence[forms.Word], pair: Pair) -> bool:
+        """Whether words between commas are rather wordings of other codes side by side ("CKD 2, HTN") than one turned round; an
+        adjective is a qualifier ("neuropathy, diabetic")."""
+        parts = [list(part) for part in forms.parts(text, words)]
+        if any(forms.is_adjective(part[-1][0]) for part in parts[1:]):
+            return False
+        keys = [" ".join(word for word, _, _ in part) for part in parts]
+        return all(self._code(key_, forms.spelled(key_)) not in (None, pair) for key_ in keys)
 
     def scores(self, finds: Sequence[Find], labels: Sequence[Pair]) -> Floats:
         """Log-probability of each label, "no code" last, from what was found alone.

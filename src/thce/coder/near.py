@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from thce.coder.prior import Pair, Prior, Reading, product, read_arrays, single
+from thce.coder.prior import Pair, Prior, Reading, as_single, product, read_arrays
 
 FILE = "near.safetensors"
 ARRAYS = ("first", "hidden", "start", "index", "weight")
@@ -82,7 +82,7 @@ class Wordings:
         heads = np.cumsum([0, *(block.stop - block.start for block in blocks[:-1])])
         own = reading.hidden[spans]
         length = np.linalg.norm(own, axis=1, keepdims=True)
-        hidden = single(np.concatenate([self.hidden[block] for block in blocks]))
+        hidden = as_single(np.concatenate([self.hidden[block] for block in blocks]))
         every = product((own / np.where(length > 0, length, 1)).astype(np.float32), hidden.T)
         span = every.argmax(axis=0)  # of each wording the span that is nearest to it
         columns = np.full(self.features, -1, np.int32)
@@ -91,7 +91,7 @@ class Wordings:
         shared = np.flatnonzero(column >= 0)
         starts, ends = (np.concatenate([self.start[b.start + i : b.stop + i] for b in blocks]) for i in (0, 1))
         wording = np.repeat(np.arange(len(hidden)), ends - starts)[shared]
-        weight = single(np.concatenate([self.weight[part] for part in entries])[shared])
+        weight = as_single(np.concatenate([self.weight[part] for part in entries])[shared])
         spelled = np.bincount(wording, reading.weights[spans][span[wording], column[shared]] * weight, minlength=len(hidden))
         found = {}
         for name, sign, values in ((NEAR, 1.0, every.max(axis=0)), (SPELLED, -1.0, spelled)):

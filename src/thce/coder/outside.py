@@ -1,6 +1,6 @@
 """What a note says in the words of a diagnosis that is not in the code set.
 
-The coder knows the codes in scope, some hundred of 74,719. Of a note about something else it answers the nearest code it has,
+The coder knows the codes in scope, some hundreds of 74,719. Of a note about something else it answers the nearest code it has,
 and it cannot know by itself that there is a better one. The tables can: their titles and inclusion terms are looked for in
 the note as known wordings are. Only those of two words and more: "edema" or "pain" stand in too many notes about something
 else.
@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 from thce.coder.lookup import DENIED, Find, LookUp
 from thce.coder.prior import Pair
 from thce.codes.book import CodeBook
-from thce.codes.combinations import says_no_more
+from thce.codes.combinations import leaves_open
 from thce.codes.findings import Finding
 from thce.errors import UserError
 from thce.files import read_json, write_json
@@ -65,22 +66,30 @@ def load(folder: Path | str) -> LookUp:
 
 
 def outside(
-    text: str, lookup: LookUp, known: Sequence[Find], answered: Sequence[Pair], scope: Container[Pair], book: CodeBook
+    text: str,
+    lookup: LookUp,
+    known: Sequence[Find],
+    answered: Sequence[Pair],
+    scope: Container[Pair],
+    book: CodeBook,
+    day: date | None = None,
 ) -> Iterator[Finding]:
-    """A finding for each diagnosis out of `scope` that a text asserts in the tables' own words.
+    """A finding for each diagnosis out of `scope`, and in force on `day`, that a text asserts in the tables' own words.
 
-    Not where a `known` wording as long stands at the same place, and not for a code that leaves open what an answered one of
-    its category says.
+    Not where a `known` wording as long overlaps it, and not for a code that leaves open what an answered one says
+    (`codes.combinations.leaves_open`).
     """
     told: set[str] = set()
     for find in lookup.said(text, book):
         entry = book.find(*find.pair)
         if entry is None or find.kind == DENIED or find.code in told or find.pair in scope:
             continue
+        if day is not None and not book.valid_on(*find.pair, day):
+            continue
         size = find.end - find.start
         if any(one.start < find.end and find.start < one.end and one.end - one.start >= size for one in known):
             continue
-        if any(code_type == "ICD10" and says_no_more(book, find.code, code) for code_type, code in answered):
+        if any(code_type == "ICD10" and leaves_open(book, find.code, code) for code_type, code in answered):
             continue
         told.add(find.code)
         said = f"`{text[find.start : find.end]}` is {find.code} ({entry.short_title}), which is not in the code set"

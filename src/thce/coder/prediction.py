@@ -46,7 +46,7 @@ class Prediction:
 
 def merge(parts: Sequence[Prediction], top_k: int) -> Prediction:
     """The predictions for the windows of one narrative as one: every code once, the surest first. A window that needs review
-    makes the whole need it; where others have codes, one without counts for nothing."""
+    makes the whole need it; where others have codes, one without counts for nothing but its findings."""
     if len(parts) == 1:
         return parts[0]
     best: dict[Pair, CodedItem] = {}
@@ -68,12 +68,12 @@ def merge(parts: Sequence[Prediction], top_k: int) -> Prediction:
     traces = [part.reasoning for part in parts if part.reasoning is not None]
     asked = [part.status for part in parts if part.codes or not items]
     return Prediction(
-        REVIEW if REVIEW in asked else CODED if items else NONE,
+        REVIEW if REVIEW in asked or (items and any(part.findings for part in parts)) else CODED if items else NONE,
         items,
         confidence,
         "\n".join(traces) if traces else None,
         tuple((*pair, top[pair]) for pair in ranked),
-        tuple(dict.fromkeys(finding for part in parts for finding in part.findings)),
+        tuple({(finding.rule_id, finding.codes): finding for part in parts for finding in part.findings}.values()),
         "\n\n".join(part.text for part in parts),
         sum(part.new_tokens for part in parts),
     )

@@ -109,7 +109,7 @@ def product(left: Floats, right: Floats) -> Floats:
     return result
 
 
-def single(values: NDArray[np.floating[Any]]) -> Floats:
+def as_single(values: NDArray[np.floating[Any]]) -> Floats:
     """Values in half precision as single; torch does it ten times as fast as numpy."""
     import torch
 
@@ -222,7 +222,7 @@ class Prior:
         features, column = np.unique(rows.index, return_inverse=True)
         weights = np.zeros((count, len(features)), np.float32)
         weights[np.repeat(np.arange(count), np.diff(rows.start)), column] = rows.weight
-        hidden = product(weights, single(self.vectors[features]))
+        hidden = product(weights, as_single(self.vectors[features]))
         scores = (product(hidden, self.output.T) + self.bias).astype(np.float64)
         return Reading(scores - log_total(scores), hidden, features, weights)
 

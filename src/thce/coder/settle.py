@@ -10,14 +10,14 @@ from thce.coder.decide import Decision, spans_of
 from thce.coder.lookup import Find, numbers
 from thce.coder.prior import Pair
 from thce.codes.book import CodeBook
-from thce.codes.combinations import combination, general
+from thce.codes.combinations import combinations, general
 
 
 def settle(decision: Decision, finds: Sequence[Find], labels: Sequence[Pair], book: CodeBook) -> Decision:
     """The decision with its diagnoses settled among themselves, as far as the codes are in the code set.
 
     A combination code stands where the code it replaces stood, is read where that was read, and is no surer than any of its
-    parts. A general code is dropped where a specific one of its category says more.
+    parts. A general code is dropped where a specific one of its category says more; no other takes its place.
     """
     place = numbers(tuple(labels))
     sure = dict(zip(decision.numbers, decision.sure, strict=True))
@@ -28,7 +28,7 @@ def settle(decision: Decision, finds: Sequence[Find], labels: Sequence[Pair], bo
 
     for code, _ in list(general(book, diagnoses())):
         del sure[place["ICD10", code]]
-    while (found := combination(diagnoses())) and ("ICD10", found.code) in place:
+    while found := next((one for one in combinations(diagnoses()) if ("ICD10", one.code) in place), None):
         old, new = place["ICD10", found.replaced], place["ICD10", found.code]
         spans = spans_of([old], finds, labels)[old]
         if spans:

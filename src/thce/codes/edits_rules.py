@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from thce.codes.book import Note
-from thce.codes.combinations import combination, general
+from thce.codes.combinations import combinations as together
+from thce.codes.combinations import general
 from thce.codes.edits_claim import Claim
 from thce.codes.edits_references import references
 from thce.codes.findings import Finding
@@ -120,8 +121,7 @@ def excludes1(claim: Claim) -> Iterator[Finding]:
 
 def combinations(claim: Claim) -> Iterator[Finding]:
     """I.C.9.a, I.A.15: diagnoses for which one combination code is reported."""
-    found = combination(claim.diagnoses)
-    if found is not None:
+    for found in together(claim.diagnoses):
         said = (
             f"{found.what} is {found.code}: report it instead of {found.replaced}, beside {', '.join(found.beside)}, "
             "unless the note says they are not related"
