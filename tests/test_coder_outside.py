@@ -17,6 +17,7 @@ from thce.coder.outside import load, outside, save, wordings
 from thce.coder.prediction import CODED, NONE, REVIEW, CodedItem, Prediction, merge
 from thce.coder.settle import settle
 from thce.coder.trie import NO_CODE
+from thce.codes.edits_claim import edits
 from thce.codes.findings import Finding
 from thce.errors import UserError
 
@@ -138,6 +139,10 @@ def test_a_combination_code_stands_where_its_part_stood_and_is_no_surer_than_any
     assert [LABELS[number][1] for number in found.numbers] == ["I12.9", "N18.32"]
     assert found.sure == [0.8, 0.8] and found.confidence == 0.8
     assert found.pieces[found.numbers[0]] == (3, 6)  # read where hypertension was
+    assert settled("J44.1", "N18.32", "I10") == ["J44.1", "I12.9", "N18.32"]  # before what it is reported with
+    assert settled("N18.32", "I12.9", "I10") == ["I12.9", "N18.32"]  # once
+    told = edits(book(), [("ICD10", code) for code in settled("N18.32", "I10")])
+    assert "code_first_order" not in [finding.rule_id for finding in told]
 
 
 def test_general_codes_go_and_others_stay() -> None:

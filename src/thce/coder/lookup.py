@@ -148,8 +148,8 @@ class LookUp:
         parts = [list(part) for part in forms.parts(text, words)]
         if any(forms.is_adjective(part[-1][0]) for part in parts[1:]):
             return False
-        keys = [" ".join(word for word, _, _ in part) for part in parts]
-        return all(self._code(key_, forms.spelled(key_)) not in (None, pair) for key_ in keys)
+        names = [" ".join(word for word, _, _ in part) for part in parts]
+        return all(self._code(name, forms.spelled(name)) not in (None, pair) for name in names)
 
     def scores(self, finds: Sequence[Find], labels: Sequence[Pair]) -> Floats:
         """Log-probability of each label, "no code" last, from what was found alone.

@@ -16,8 +16,9 @@ from thce.codes.combinations import combinations, general
 def settle(decision: Decision, finds: Sequence[Find], labels: Sequence[Pair], book: CodeBook) -> Decision:
     """The decision with its diagnoses settled among themselves, as far as the codes are in the code set.
 
-    A combination code stands where the code it replaces stood, is read where that was read, and is no surer than any of its
-    parts. A general code is dropped where a specific one of its category says more; no other takes its place.
+    A combination code stands before the codes it is reported with (their notes "code first" and its "use additional code" ask
+    for that, Guidelines I.A.13, I.B.7), is read where the code it replaces was read, and is no surer than any of its parts. A
+    general code is dropped where a specific one of its category says more; no other takes its place.
     """
     place = numbers(tuple(labels))
     sure = dict(zip(decision.numbers, decision.sure, strict=True))
@@ -35,8 +36,11 @@ def settle(decision: Decision, finds: Sequence[Find], labels: Sequence[Pair], bo
             pieces[new] = spans[0]
         elif old in pieces:
             pieces[new] = pieces[old]
-        least = min(sure[place["ICD10", code]] for code in (found.replaced, *found.beside))
-        sure = {new if number == old else number: least if number == old else chance for number, chance in sure.items()}
+        members = [place["ICD10", code] for code in (found.replaced, *found.beside)]
+        first = min(list(sure).index(number) for number in members)
+        least = min(sure[number] for number in members)
+        rest = [(number, chance) for number, chance in sure.items() if number not in (old, new)]
+        sure = dict([*rest[:first], (new, least), *rest[first:]])
     if list(sure) == decision.numbers:
         return decision
     return replace(decision, numbers=list(sure), sure=list(sure.values()), confidence=min(sure.values()), pieces=pieces)

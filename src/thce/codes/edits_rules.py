@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator
 
 from thce.codes.book import Note
-from thce.codes.combinations import combinations as together
-from thce.codes.combinations import general
+from thce.codes.combinations import combinations, general
 from thce.codes.edits_claim import Claim
 from thce.codes.edits_references import references
 from thce.codes.findings import Finding
@@ -119,9 +118,9 @@ def excludes1(claim: Claim) -> Iterator[Finding]:
                     break
 
 
-def combinations(claim: Claim) -> Iterator[Finding]:
+def combination(claim: Claim) -> Iterator[Finding]:
     """I.C.9.a, I.A.15: diagnoses for which one combination code is reported."""
-    for found in together(claim.diagnoses):
+    for found in combinations(claim.diagnoses):
         said = (
             f"{found.what} is {found.code}: report it instead of {found.replaced}, beside {', '.join(found.beside)}, "
             "unless the note says they are not related"
@@ -238,4 +237,4 @@ def admission(claim: Claim) -> Iterator[Finding]:
         yield Finding("poa_needed", "info", tuple(needed), said, "Guidelines appendix I; CMS POA exempt list")
 
 
-RULES = (duplicates, first_listed, ages, excludes1, combinations, specificity, sequence, symptoms, laterality, admission)
+RULES = (duplicates, first_listed, ages, excludes1, combination, specificity, sequence, symptoms, laterality, admission)
