@@ -5,7 +5,7 @@
     python benchmarks/forms.py --rows 400 --json
 
 The test notes with a piece of evidence that can be rewritten so, as they are and with all such pieces rewritten: share of exact
-answers of the whole system, answered directly.
+answers of the whole system, answered directly. The abbreviations are those of the task `title-variants`, not the coder's own.
 """
 
 from __future__ import annotations
@@ -28,33 +28,12 @@ _QUALIFIERS = (
     "stable subacute uncontrolled unilateral unstable viral"
 )
 QUALIFIERS = frozenset(_QUALIFIERS.split())
-SHORT = {
-    "abdominal": "abd",
-    "chronic": "chr",
-    "deficiency": "def",
-    "disease": "dz",
-    "disorder": "d/o",
-    "evaluation": "eval",
-    "exacerbation": "exac",
-    "fracture": "fx",
-    "history": "hx",
-    "left": "L",
-    "right": "R",
-    "vitamin": "vit",
-    "with": "w/",
-    "without": "w/o",
-}
 
 
 def inverted(phrase: str) -> str:
     """The phrase with its first word behind a comma, if that is a qualifier; else as it is."""
     first, _, rest = phrase.partition(" ")
     return f"{rest}, {first.lower()}" if rest and first.lower() in QUALIFIERS and "," not in phrase else phrase
-
-
-def abbreviated(phrase: str) -> str:
-    """The phrase with its words abbreviated where that is common."""
-    return re.sub(r"[A-Za-z]+", lambda word: SHORT.get(word[0].lower(), word[0]), phrase)
 
 
 def rewritten(row: dict[str, Any], change: Callable[[str], str]) -> str | None:
@@ -80,13 +59,14 @@ def main() -> None:
 
     from thce.coder.coder import Coder
     from thce.codes.book import open as open_book
+    from thce.evaluation.tasks import abbreviations
 
     coder = Coder.load(args.model, open_book("data/codes"), args.coder)
     found = []
     for name in ("known", "unseen_phrase", "multi", "unseen_multi"):
         with open(f"data/prepared/test_{name}.jsonl", encoding="utf-8") as stream:
             rows = [json.loads(line) for line in islice(stream, args.rows)]
-        for title, change in (("qualifier behind a comma", inverted), ("abbreviated", abbreviated)):
+        for title, change in (("qualifier behind a comma", inverted), ("abbreviated", abbreviations)):
             some = [(row, text) for row in rows if (text := rewritten(row, change)) is not None]
             result: dict[str, Any] = {"set": name, "form": title, "notes": len(some)}
             for kind, texts in (
@@ -110,4 +90,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from thce.errors import UserError
+
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

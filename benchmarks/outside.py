@@ -35,6 +35,7 @@ def main() -> None:
 
     from thce.coder.coder import Coder
     from thce.codes.book import open as open_book
+    from thce.errors import UserError
 
     book = open_book("data/codes")
     coder = Coder.load(args.model, book, args.coder)
@@ -45,7 +46,10 @@ def main() -> None:
     some = draw.sample([entry for entry in entries if entry.billable and len(entry.title.split()) <= 9], args.rows)
     kinds = {"official titles, out of scope": [(f"Assessment: {entry.title}.", entry.code) for entry in some]}
     if folder := os.environ.get("THCE_REFERENCE"):
-        with gzip.open(Path(folder) / "dev/icd10cm_index_open.jsonl.gz", "rt", encoding="utf-8") as stream:
+        path = Path(folder) / "dev" / "icd10cm_index_open.jsonl.gz"
+        if not path.is_file():
+            raise UserError(str(path), "is not there", "set THCE_REFERENCE to a folder that holds it, or leave it unset")
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
             rows = [json.loads(line) for line in stream]
         own = [row for row in rows if row["codes"][0] in scope]
         out = [row for row in rows if row["codes"][0] not in scope and row["freq_rank"] and row["freq_rank"] < OFTEN]
@@ -67,4 +71,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from thce.errors import UserError
+
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
