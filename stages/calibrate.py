@@ -59,6 +59,7 @@ def main() -> None:
     # 3 the validation rows: their right codes, and how far a known wording is to be trusted
     held = [row for stage in (2, 1) for row in files.read_jsonl(f"data/prepared/stage{stage}/val.jsonl")]
     val = list({row["_metadata"]["id"]: row for row in held}.values())[: settings.calibration_rows]
+    visits = list(files.read_jsonl("data/prepared/val_visits.jsonl"))
     place = {label: i for i, label in enumerate(labels)}
     truth = [[pair for pair in calibrate.pairs_of(row) if pair in place] for row in val]
     gold = [[place[pair] for pair in pairs] or [len(labels) - 1] for pairs in truth]
@@ -86,13 +87,14 @@ def main() -> None:
         result[mode] = asdict(fitted.fusion)
         metrics[mode] = fitted.metrics
 
-        # 5 when a further piece of a text earns a code: validation beside its twins with unknown wordings
+        # 5 when a further piece of a text earns a code: validation and its visits, beside their twins with unknown wordings
         if not settings.fusion:
             continue
-        made = further.twins(val, known, derive(seed, "twins"))
+        made = [(calibrate.narrative_of(row), calibrate.pairs_of(row)) for row in visits]
+        made += further.twins([*val, *visits], known, derive(seed, "twins"))
         made_texts = [text for text, _ in made]
         made_finds = [coder.lookup.find(text, book) for text in made_texts]
-        cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned=bool(made))
+        cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned=len(made) > len(visits))
         if made:
             made_reads = coder.read(made_texts, coder.codes())
             others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)

@@ -23,7 +23,7 @@ def main() -> None:
     settings = params.load(PrepareParams)
     seed = params.load_scalar("seed")
     book = open_book("data/codes")
-    rows = {name: list(read_jsonl(f"{NARRATIVES}/{name}.jsonl")) for name in ("train", "val", *synthetic.TESTS)}
+    rows = {name: list(read_jsonl(f"{NARRATIVES}/{name}.jsonl")) for name in synthetic.FILES}
     held = prepare.held_out_keys(list(read_jsonl(f"{NARRATIVES}/phrases.jsonl")))
     for group in rows.values():
         for row in group:
@@ -46,13 +46,14 @@ def main() -> None:
         stages["stage2"][name] = [record for record in traced if record]
         stages["stage3"][name] = [record for record in paired if record]
         left_out += sum(record is None for record in traced + paired)
-    tests = {name: [examples.test(row, book, settings.system_stage2) for row in rows[name]] for name in synthetic.TESTS}
+    as_tests = (*synthetic.TESTS, synthetic.VISITS)
+    tests = {name: [examples.test(row, book, settings.system_stage2) for row in rows[name]] for name in as_tests}
 
     # the base model's text, and what must not be in it
     held_out = PhraseIndex([*sorted(held["test"]), *sorted(held["val"])])
     texts, dropped = prepare.pretraining(book, rows["train"], held_out)
     tested = [row for name in synthetic.TESTS for row in rows[name]]
-    leaks = list(prepare.contamination(rows["train"], rows["val"], tested, texts, held))
+    leaks = list(prepare.contamination(rows["train"], [*rows["val"], *rows[synthetic.VISITS]], tested, texts, held))
     if leaks:
         raise UserError(NARRATIVES, f"{len(leaks)} leaks into training, first: {leaks[0]}", "mend the split, then rerun")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
+ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors", "visits")
 HEAD = "| exact answers, % (95 % interval) |"
 
 _MODES = (("constrained", "under the code table"), ("direct", "without reasoning"), ("free", "free"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from codes_tables import book
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thce.coder import calibrate
 from thce.coder.decide import decide, weigh
@@ -12,8 +16,9 @@ from thce.coder.deciding import AGREE, CONFLICT, DECIDING, SILENT, scores, state
 from thce.coder.decode import Line
 from thce.coder.fusion import EMPTY, MODEL, NAMED, UNNAMED, Fusion, ground
 from thce.coder.lookup import NOTHING, PHRASE, LookUp, numbers
-from thce.coder.trie import NO_CODE
+from thce.coder.trie import NO_CODE, Labels
 from thce.reasoning.values import VALUES
+from thce.reasoning.words import asserted
 
 pytestmark = pytest.mark.unit
 
@@ -69,8 +74,19 @@ def test_the_decision_hears_the_deciding_word_where_the_model_is_torn() -> None:
     assert decide(weigh(line.scores, {}, finds, LABELS, hears, {}), [line], LABELS, hears, 5).numbers == [1]
 
 
-def test_the_places_of_the_labels_are_made_once() -> None:
-    assert numbers(LABELS) is numbers(LABELS) and numbers(LABELS)[PLAIN] == 3
+def test_the_places_of_the_labels_of_a_code_set_are_made_once() -> None:
+    labels = Labels(LABELS)
+    assert numbers(labels) is numbers(labels) and numbers(labels) == numbers(LABELS) and numbers(labels)[PLAIN] == 3
+    assert labels == LABELS and hash(labels) == hash(LABELS)
+
+
+CUES = [word for value in VALUES for word in re.findall(r"[A-Za-z0-9/'-]+", value.cue.pattern)]
+
+
+@given(st.lists(st.one_of(st.sampled_from(CUES), st.text(max_size=8)), max_size=12).map(" ".join))
+def test_searching_once_for_all_cues_finds_what_searching_for_each_does(text: str) -> None:
+    heard = asserted(text)
+    assert stated(text).tolist() == [value.cue.search(heard) is not None for value in VALUES]
 
 
 def test_a_row_is_scored_with_the_trust_of_other_rows() -> None:

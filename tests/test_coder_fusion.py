@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thce.coder import calibrate, fusion
-from thce.coder.fusion import EMPTY, MODEL, NAMED, PRIOR, UNNAMED, Fusion, combine
+from thce.coder.fusion import EMPTY, MODEL, NAMED, PRIOR, UNNAMED, Fusion, combine, highest
 from thce.coder.several import MEASURES
 from thce.coder.several import load as load_several
 from thce.errors import UserError
@@ -38,6 +40,12 @@ def test_a_fused_row_is_a_distribution_and_the_bias_moves_no_code_alone() -> Non
     assert np.allclose(np.exp(plain).sum(axis=1), 1) and np.allclose(np.exp(moved).sum(axis=1), 1)
     shift = moved - plain
     assert np.allclose(shift[:, -1:] - shift[:, :-1], 2.0)
+
+
+@given(st.lists(st.sampled_from([-np.inf, -2.0, -1.0, 0.0, 0.5]), min_size=1, max_size=12), st.integers(1, 14))
+def test_the_highest_come_first_and_of_equal_ones_the_first(scores: list[float], count: int) -> None:
+    best = highest(np.array(scores), count).tolist()
+    assert best == sorted(range(len(scores)), key=lambda number: (-scores[number], number))[:count]
 
 
 def test_ruled_out_codes_stay_ruled_out() -> None:

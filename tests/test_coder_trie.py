@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from thce.answers import parse
 from thce.coder import trie
-from thce.coder.decode import read_tokenizer
+from thce.coder.decode import Decoder, read_tokenizer
 from thce.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -69,6 +69,14 @@ def test_every_line_in_scope_begins_with_its_spelled_code_and_reads_back() -> No
         assert (read.codes[0].code_type, read.codes[0].code) == (entry.code_type, entry.code)
         assert read.descriptions == (entry.short_title,)
     assert parse(codes.line(codes.none)).none
+
+
+def test_several_lines_have_the_tokens_of_their_text() -> None:
+    decoder = Decoder.load(untaught())
+    codes = trie.CodeSet(book().scope, decoder.tokenizer)
+    for numbers in ([codes.none], [3], [5, 700, 0]):
+        text = "\n".join(codes.line(number) for number in numbers)
+        assert codes.lines(numbers, decoder.newline) == decoder.encode(text) == decoder.encode_all([text])[0]
 
 
 def test_an_empty_code_set_is_a_user_error() -> None:

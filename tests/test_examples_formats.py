@@ -215,7 +215,7 @@ def test_the_stage_writes_every_file_twice_the_same(checkout: Path) -> None:
         "stage2/val.jsonl": 10,
         "stage3/train.jsonl": 100,
         "stage3/val.jsonl": 5,
-        **{f"{name}.jsonl": len(synthetic_rows()[name]) for name in synthetic.TESTS},
+        **{f"{name}.jsonl": len(synthetic_rows()[name]) for name in (*synthetic.TESTS, synthetic.VISITS)},
     }
     report = read_json(checkout / "metrics" / "prepare.json")
     assert report["contamination"] == 0 and report["invalid_codes"] == 0 and report["rows_in_two_stages"] == 0

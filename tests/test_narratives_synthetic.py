@@ -37,6 +37,8 @@ PARAMS = NarrativesParams(
     test_multi=100,
     test_unseen_multi=80,
     test_distractors=200,
+    test_visits=60,
+    val_visits=40,
     distractor_share=0.4,
     extra_sentences=1.0,
     abbreviation_rate=0.25,
@@ -74,7 +76,7 @@ def test_the_sets_have_the_sizes_asked_for(rows: Rows) -> None:
     assert 110 <= sizes.pop("test_contrast") <= 120
     assert sizes == {
         "train": 3000, "val": 300, "test_known": 800, "test_unseen_phrase": 400, "test_no_code": 100, "test_multi": 100,
-        "test_unseen_multi": 80, "test_distractors": 200,
+        "test_unseen_multi": 80, "test_distractors": 200, "test_visits": 60, "val_visits": 40,
     }  # fmt: skip
 
 

@@ -23,7 +23,13 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMS = dataclasses.replace(
-    params.load(NarrativesParams, ROOT / "configs/smoke.yaml"), train=100, val=20, test_unseen_multi=60, test_distractors=160
+    params.load(NarrativesParams, ROOT / "configs/smoke.yaml"),
+    train=100,
+    val=20,
+    test_unseen_multi=60,
+    test_distractors=160,
+    test_visits=40,
+    val_visits=30,
 )
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -51,9 +57,10 @@ def maker(stuff: Material) -> Tempting:
 
 
 def test_the_new_sets_leave_the_others_as_they_are(stuff: Material, rows: Rows) -> None:
-    fewer = synthetic.build(stuff, dataclasses.replace(PARAMS, test_unseen_multi=1, test_distractors=1), 17)
+    new = ("test_unseen_multi", "test_distractors", "test_visits", "val_visits")
+    fewer = synthetic.build(stuff, dataclasses.replace(PARAMS, **dict.fromkeys(new, 1)), 17)
     for name in synthetic.FILES:
-        if name not in ("test_unseen_multi", "test_distractors"):
+        if name not in new:
             assert rows[name] == fewer[name], name
 
 
@@ -64,6 +71,28 @@ def test_unseen_multi_holds_held_out_wordings_alone_and_names_one_person_at_most
         used = [stuff.phrases.test[item["code_type"], item["code"]] for item in row["evidence"]]
         assert [words.text for words in used] == [item["phrase"] for item in row["evidence"]]
         assert sum(words.person for words in used) <= 1
+
+
+def test_a_visit_tells_every_code_in_a_sentence_of_its_own(stuff: Material, rows: Rows, roles: dict[str, str]) -> None:
+    for name in ("test_visits", "val_visits"):
+        for row in rows[name]:
+            assert 2 <= len(row["codes"]) <= 5
+            used = [roles[piece] for piece in row["template"].split("+")]
+            bearing = [role for role in used if role in ("any", "noun")]
+            assert len(bearing) == len(row["codes"]) == len(row["evidence"])
+            assert len(used) <= 2 * len(bearing) + 1 and set(used) <= {"any", "noun", *grammar.ROLES}
+            spare = [piece for piece in row["template"].split("+") if roles[piece] not in ("any", "noun")]
+            assert len(spare) == len(set(spare))
+            ends = [item["end"] for item in row["evidence"]]
+            assert ends == sorted(ends)
+    assert len(rows["val_visits"]) == 30
+
+
+def test_half_of_the_test_visits_have_held_out_wordings_and_those_of_validation_none(stuff: Material, rows: Rows) -> None:
+    held = {words.key for words in (*stuff.phrases.test.values(), *stuff.phrases.val.values())}
+    shares = {name: [{key(item["phrase"]) in held for item in row["evidence"]} for row in rows[name]] for name in rows}
+    assert shares["test_visits"].count({True}) == shares["test_visits"].count({False}) == 20
+    assert shares["val_visits"] == [{False}] * 30
 
 
 def test_a_distractor_is_a_known_wording_of_another_code(stuff: Material, rows: Rows, roles: dict[str, str]) -> None:
@@ -104,7 +133,7 @@ def test_sentences_of_the_distractor_file_stand_in_no_other_set(rows: Rows) -> N
 def test_the_leak_checks_cover_the_new_sets(stuff: Material, rows: Rows) -> None:
     assert contamination.check(rows, stuff.phrases).total == 0
     held = {"test": {words.key for words in stuff.phrases.test.values()}, "val": set[str]()}
-    for name in ("test_unseen_multi", "test_distractors"):
+    for name in ("test_unseen_multi", "test_distractors", "test_visits"):
         assert name in synthetic.TESTS
         row = rows[name][0]
         planted = {**rows, "train": [*rows["train"], row]}
@@ -112,6 +141,9 @@ def test_the_leak_checks_cover_the_new_sets(stuff: Material, rows: Rows) -> None
         assert found.text == 1 and found.template >= 1
         said = list(prepare.contamination([row], [], rows[name], [], held))
         assert any("repeats" in line for line in said) and any("a sentence of the tests" in line for line in said)
+    words = next(iter(stuff.phrases.test.values())).text
+    planted = {**rows, "val_visits": [rows["val_visits"][0] | {"narrative": f"Seen for {words}."}]}
+    assert contamination.check(planted, stuff.phrases).phrase >= 1
 
 
 @pytest.mark.parametrize("code", ["G56.03", "E03.9", "R10.84", "D63.1"])

@@ -173,16 +173,7 @@ class Coder:
         several = self.several.get(way)
         if several is not None:
             decisions = [
-                extend(
-                    decision,
-                    text,
-                    read.pieces,
-                    own,
-                    answer.lines[0].scores,
-                    codes.labels,
-                    several,
-                    self.options.max_codes,
-                )
+                extend(decision, text, read.pieces, own, answer.lines[0].scores, codes.labels, several, most)
                 for decision, text, read, own, answer in zip(decisions, texts, reads, finds, answers, strict=True)
             ]
         decisions = [settle(decision, own, codes.labels, self.book) for decision, own in zip(decisions, finds, strict=True)]
@@ -204,7 +195,7 @@ class Coder:
         """The model's own answers under the code table; with `first` it reasons before. See `Decoder.constrained` for
         `further`."""
         return self.decoder.constrained(
-            [self.prompt(text, first) for text in texts],
+            self.decoder.encode_all([self._prompt_text(text, first) for text in texts]),
             codes,
             think=first,
             max_reasoning=self.options.max_reasoning,
@@ -319,9 +310,10 @@ class Coder:
             spans = spans or self._spans(text, finds, pair, decision.pieces.get(number))
             moved = tuple(Evidence(span.text, span.start + offset, span.end + offset, span.source) for span in spans)
             items.append(CodedItem(*pair, entry.short_title, sure, moved))
-        best = np.argsort(-decision.fused, kind="stable")[: self.options.top_k].tolist()
-        lines = "\n".join(codes.line(number) for number in decision.numbers or [codes.none])
-        completion = format_completion(reasoning, lines)
+        best = fusion.highest(decision.fused, self.options.top_k).tolist()
+        answered = decision.numbers or [codes.none]
+        completion = format_completion(reasoning, "\n".join(codes.line(number) for number in answered))
+        written = self.decoder.encode(completion) if reasoning else codes.lines(answered, self.decoder.newline)
         return Prediction(
             REVIEW if not settled else CODED if items else NONE,
             tuple(items),
@@ -330,7 +322,7 @@ class Coder:
             tuple((*codes.labels[i], float(np.exp(decision.fused[i]))) for i in best),
             findings,
             completion,
-            len(self.decoder.encode(completion)) + 1,
+            len(written) + 1,
         )
 
     def _spans(

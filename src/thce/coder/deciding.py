@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.codes.book import CodeBook
-from thce.reasoning.values import VALUES
+from thce.reasoning.values import VALUES, beginnings
 from thce.reasoning.words import asserted
 
 AGREE, SILENT, CONFLICT = "agree", "silent", "conflict"
@@ -30,7 +30,8 @@ _FACET = np.array([_NAMES.index(value.facet) for value in VALUES])
 def stated(text: str) -> Flags:
     """Which values of the facets a text asserts, [values]."""
     heard = asserted(text)
-    return np.array([value.cue.search(heard) is not None for value in VALUES])
+    starts = beginnings(heard)
+    return np.array([any(value.cue.match(heard, start) for start in starts) for value in VALUES])
 
 
 def scores(said: Flags, labels: Sequence[Pair], book: CodeBook) -> dict[str, Floats]:
@@ -39,26 +40,23 @@ def scores(said: Flags, labels: Sequence[Pair], book: CodeBook) -> dict[str, Flo
     `said` is what `stated` has found. A code whose title has no facet, and "no code", get 0. These are no
     probabilities: they move the fused distribution by their weights.
     """
-    has, sets = _titles(tuple(labels), book)
+    has, sets, count = _titles(labels if isinstance(labels, tuple) else tuple(labels), book)
+    same, spoken = np.zeros(len(labels)), np.zeros(len(labels))
     here = np.flatnonzero(said)
-    agree = np.zeros(sets.shape, bool)
-    for value in here:
-        agree[:, _FACET[value]] |= has[:, value]
-    heard = np.zeros(len(_NAMES), bool)
-    heard[_FACET[here]] = True
-    same = agree.sum(axis=1).astype(np.float64)
-    spoken = sets[:, heard].sum(axis=1).astype(np.float64)
-    return {AGREE: same, SILENT: spoken - sets.sum(axis=1), CONFLICT: same - spoken}
+    for facet in sorted(set(_FACET[here].tolist())):
+        same += has[here[_FACET[here] == facet]].any(axis=0)
+        spoken += sets[facet]
+    return {AGREE: same, SILENT: spoken - count, CONFLICT: same - spoken}
 
 
 @lru_cache(maxsize=8)
-def _titles(labels: tuple[Pair, ...], book: CodeBook) -> tuple[Flags, Flags]:
-    """Which values the titles have [labels, values], and on which facets they have one [labels, facets]."""
+def _titles(labels: tuple[Pair, ...], book: CodeBook) -> tuple[Flags, Flags, Floats]:
+    """Which values the titles have [values, labels]; on which facets they have one [facets, labels]; on how many [labels]."""
     entries = [None if number == len(labels) - 1 else book.find(*label) for number, label in enumerate(labels)]
     has = np.array(
-        [[entry is not None and value.title.search(entry.title) is not None for value in VALUES] for entry in entries]
+        [[entry is not None and value.title.search(entry.title) is not None for entry in entries] for value in VALUES]
     )
-    sets = np.zeros((len(labels), len(_NAMES)), bool)
+    sets = np.zeros((len(_NAMES), len(labels)), bool)
     for value, facet in enumerate(_FACET):
-        sets[:, facet] |= has[:, value]
-    return has, sets
+        sets[facet] |= has[value]
+    return has, sets, sets.sum(axis=0).astype(np.float64)

@@ -98,6 +98,10 @@ class Decoder:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of many texts, as `encode` gives them."""
+        return [one.ids for one in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, every mark kept."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=False))

@@ -91,6 +91,13 @@ def combine(sources: Mapping[str, Floats], weights: Mapping[str, float], none_bi
     return total - log_total(total)
 
 
+def highest(scores: Floats, count: int) -> NDArray[np.int64]:
+    """The places of the `count` highest scores [codes], the highest first; of equal ones the first."""
+    least = np.partition(scores, -count)[-count] if count < len(scores) else -np.inf
+    found = np.flatnonzero(scores >= least)
+    return found[np.argsort(-scores[found], kind="stable")[:count]]
+
+
 def load(folder: Path | str) -> dict[str, Any]:
     """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES` it has fitted."""
     path = Path(folder) / SETTINGS

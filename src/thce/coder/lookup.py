@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thce.coder import deciding, forms
+from thce.coder.trie import Labels
 from thce.codes.book import CodeBook
 from thce.errors import UserError
 from thce.files import read_json, write_json
@@ -73,11 +74,16 @@ class LookUp:
     def __init__(self, wordings: Mapping[str, Pair], trust: Mapping[str, float]) -> None:
         self.wordings = dict(wordings)
         self.trust = dict(trust)
-        self._longest = 1 + max((name.count(" ") for name in self.wordings), default=-1)
         self._spelled: dict[str, Pair | None] = {}  # wordings with abbreviations, written out; None where codes share one
         for name in forms.abbreviated(self.wordings):
             whole, pair = forms.spelled(name), self.wordings[name]
             self._spelled[whole] = pair if self._spelled.get(whole, pair) == pair else None
+        self._reach: dict[str, int] = {}  # by its first word, the words of the longest wording
+        for name in chain(self.wordings, self._spelled):
+            first, size = name.partition(" ")[0], name.count(" ") + 1
+            if size > self._reach.get(first, 0):
+                self._reach[first] = size
+        self._longest = max(self._reach.values(), default=0)
 
     def _code(self, name: str, whole: str) -> Pair | None:
         """The code of a wording, given as its key and as that with abbreviations written out."""
@@ -121,7 +127,8 @@ class LookUp:
         candidates = []
         for first in range(len(names)):
             name, long = names[first], whole[first]
-            for last in range(first, min(first + self._longest, len(names))):
+            reach = max(self._reach.get(name, 0), self._reach.get(long, 0))
+            for last in range(first, min(first + reach, len(names))):
                 if last > first:
                     name, long = f"{name} {names[last]}", f"{long} {whole[last]}"
                 if pair := self._code(name, long):
@@ -157,7 +164,7 @@ class LookUp:
         What is asserted gets the trust of its kind; where nothing is, "no code" gets that of `denied` or `nothing`. The
         rest is spread evenly.
         """
-        place = numbers(tuple(labels))
+        place = numbers(labels)
         asserted: dict[int, float] = {}
         for find in finds:
             if find.kind != DENIED and find.pair in place:
@@ -193,15 +200,14 @@ class LookUp:
         return cls(wordings, stored["trust"])
 
 
-@lru_cache(maxsize=8)
-def numbers(labels: tuple[Pair, ...]) -> Mapping[Pair, int]:
-    """The place of each label; made once per code set, not per narrative."""
-    return {label: number for number, label in enumerate(labels)}
+def numbers(labels: Sequence[Pair]) -> Mapping[Pair, int]:
+    """The place of each label; a code set has made that once, not per narrative."""
+    return labels.place if isinstance(labels, Labels) else Labels(labels).place
 
 
 def named(finds: Sequence[Find], labels: Sequence[Pair], trust: Mapping[str, float]) -> dict[int, float]:
     """Places of the labels that an asserted wording of trusted kind names, in the order of the text, with the trust."""
-    place = numbers(tuple(labels))
+    place = numbers(labels)
     found: dict[int, float] = {}
     for find in finds:
         if find.kind != DENIED and find.pair in place and trust.get(find.kind, 0.0) >= SURE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ ARRAYS = ("first", "hidden", "start", "index", "weight")
 
 NEAR, SPELLED = "near", "spelled"
 NEARNESS = (NEAR, SPELLED)
-"""The cosine of the nearest wording in the prior's space; minus the greatest cosine of the n-grams themselves."""
+"""The cosine of the nearest wording in the prior's space; minus the cosine of that wording's n-grams themselves."""
 
 CANDIDATES = 10
 """Codes that are asked for."""
@@ -34,12 +35,12 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Wordings:
     """Known wordings sorted by label: those of label i of the prior are `first[i]:first[i + 1]`. `hidden` [wordings, dim]
-    are unit vectors in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]`, of `features` there are,
+    are unit vectors, kept in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]`, of `features` there are,
     with weights beside them.
     """
 
     first: NDArray[np.int32]
-    hidden: NDArray[np.float16]
+    hidden: NDArray[np.float32]
     start: NDArray[np.int32]
     index: NDArray[np.int32]
     weight: NDArray[np.float16]
@@ -59,7 +60,7 @@ class Wordings:
         counts = np.bincount([label for label, _ in ordered], minlength=len(prior.labels))
         return cls(
             first=np.append(0, counts.cumsum()).astype(np.int32),
-            hidden=(hidden / np.where(length > 0, length, 1)).astype(np.float16),
+            hidden=as_single((hidden / np.where(length > 0, length, 1)).astype(np.float16)),
             start=bag.start.astype(np.int32),
             index=bag.index.astype(np.int32),
             weight=bag.weight.astype(np.float16),
@@ -67,7 +68,7 @@ class Wordings:
         )
 
     def scores(self, reading: Reading, spans: slice, places: Sequence[int]) -> dict[str, Floats]:
-        """For each of `NEARNESS` a score per label of the prior, the greatest over the `spans` of a reading.
+        """For each of `NEARNESS` a score per label of the prior: that of its wording which is nearest to any of the `spans`.
 
         `places` are the labels asked for. All others get the least that one of these has, "no code" (the last label) gets
         0: these are no probabilities.
@@ -76,28 +77,30 @@ class Wordings:
         asked = [place for place in places if self.first[place] < self.first[place + 1]]
         if not asked:
             return {name: np.zeros(labels) for name in NEARNESS}
-        # the wordings of a label lie side by side, and so do their n-grams: copied by the label, not one by one
-        blocks = [slice(self.first[place], self.first[place + 1]) for place in asked]
-        entries = [slice(self.start[block.start], self.start[block.stop]) for block in blocks]
-        heads = np.cumsum([0, *(block.stop - block.start for block in blocks[:-1])])
+        # the wordings of a label lie side by side: copied by the label, not one by one
+        blocks = [slice(int(self.first[place]), int(self.first[place + 1])) for place in asked]
+        heads = list(accumulate((block.stop - block.start for block in blocks), initial=0))
         own = reading.hidden[spans]
         length = np.linalg.norm(own, axis=1, keepdims=True)
-        hidden = as_single(np.concatenate([self.hidden[block] for block in blocks]))
+        hidden = np.concatenate([self.hidden[block] for block in blocks])
         every = product((own / np.where(length > 0, length, 1)).astype(np.float32), hidden.T)
-        span = every.argmax(axis=0)  # of each wording the span that is nearest to it
+        best = every.max(axis=0)
+        nearest = [low + int(best[low:high].argmax()) for low, high in pairwise(heads)]
+        numbers = [block.start + at - head for block, at, head in zip(blocks, nearest, heads, strict=False)]
+        entries = [slice(self.start[number], self.start[number + 1]) for number in numbers]
+        weight = as_single(np.concatenate([self.weight[part] for part in entries]))
         columns = np.full(self.features, -1, np.int32)
         columns[reading.features] = np.arange(len(reading.features))
         column = columns.take(np.concatenate([self.index[part] for part in entries]))
         shared = np.flatnonzero(column >= 0)
-        starts, ends = (np.concatenate([self.start[b.start + i : b.stop + i] for b in blocks]) for i in (0, 1))
-        wording = np.repeat(np.arange(len(hidden)), ends - starts)[shared]
-        weight = as_single(np.concatenate([self.weight[part] for part in entries])[shared])
-        spelled = np.bincount(wording, reading.weights[spans][span[wording], column[shared]] * weight, minlength=len(hidden))
+        span = every[:, nearest].argmax(axis=0)  # of each nearest wording the span that it is nearest to
+        label = np.arange(len(asked)).repeat([part.stop - part.start for part in entries])[shared]
+        same = reading.weights[spans][span[label], column[shared]] * weight[shared]
+        spelled = np.bincount(label, same, minlength=len(asked))
         found = {}
-        for name, sign, values in ((NEAR, 1.0, every.max(axis=0)), (SPELLED, -1.0, spelled)):
-            best = sign * np.maximum.reduceat(values.astype(np.float64), heads)
-            found[name] = np.full(labels, best.min())
-            found[name][asked] = best
+        for name, values in ((NEAR, best[nearest].astype(np.float64)), (SPELLED, -spelled)):
+            found[name] = np.full(labels, values.min())
+            found[name][asked] = values
             found[name][-1] = 0.0
         return found
 
@@ -106,10 +109,12 @@ class Wordings:
         from safetensors.numpy import save_file
 
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in ARRAYS}
+        arrays["hidden"] = arrays["hidden"].astype(np.float16)
         save_file(arrays, Path(folder) / FILE)
 
     @classmethod
     def load(cls, folder: Path | str, prior: Prior) -> Wordings:
         """What the stage `calibrate` has written; a missing or broken file is a `UserError`."""
         arrays = read_arrays(Path(folder) / FILE, "known wordings")
+        arrays["hidden"] = as_single(arrays["hidden"])
         return cls(**{name: arrays[name] for name in ARRAYS}, features=len(prior.vocabulary))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ SHORTEST, LONGEST = 2, 5
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 Pair = tuple[str, str]
 Span = tuple[int, int]
 Told = list[tuple[int, str, bool]]
@@ -42,8 +43,13 @@ Told = list[tuple[int, str, bool]]
 _KEPT = 100_000
 """Words whose n-grams are kept."""
 
-_TOGETHER = 256
-"""Texts whose n-grams are counted together."""
+_TOGETHER = 16
+"""Texts whose n-grams are counted together, in one table of texts and n-grams."""
+
+_OFTEN = np.append(0.0, 1.0 + np.log(np.arange(1, 4096)))
+"""The weight of an n-gram by how often it occurs, before it is scaled; more often than this counts no more."""
+
+_TINY = 1e-12  # the square of no n-grams at all, to divide by
 
 _NOTHING: Ints = np.zeros(0, np.int64)
 
@@ -117,10 +123,10 @@ def as_single(values: NDArray[np.floating[Any]]) -> Floats:
     return result
 
 
-def log_total(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_total(scores: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
     """The logarithm of the sum of exp(scores) over the last axis, which stays."""
     high = scores.max(axis=-1, keepdims=True)
-    result: NDArray[np.float64] = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
+    result: NDArray[AnyFloat] = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
     return result
 
 
@@ -163,45 +169,53 @@ class Prior:
         return self._bag([listen(text) for text in texts])
 
     def _bag(self, texts: Sequence[Told]) -> Bag:
-        whole = [(0, sys.maxsize)]
-        bags = [
-            self._rows([(told, whole) for told in texts[first : first + _TOGETHER]])
-            for first in range(0, len(texts), _TOGETHER)
-        ]
-        sizes = [np.diff(bag.start) for bag in bags]
-        return Bag(
-            np.append(0, np.concatenate([_NOTHING, *sizes]).cumsum()),
-            np.concatenate([_NOTHING, *(bag.index for bag in bags)]),
-            np.concatenate([np.zeros(0, np.float32), *(bag.weight for bag in bags)]),
-        )
+        sizes, index, weight = [_NOTHING], [_NOTHING], [np.zeros(0, np.float32)]
+        for first in range(0, len(texts), _TOGETHER):
+            features, weights = self._weights([(told, [(0, sys.maxsize)]) for told in texts[first : first + _TOGETHER]])
+            row, column = weights.nonzero()
+            sizes.append(np.bincount(row, minlength=len(weights)))
+            index.append(features[column])
+            weight.append(weights[row, column])
+        return Bag(np.append(0, np.concatenate(sizes).cumsum()), np.concatenate(index), np.concatenate(weight))
 
-    def _rows(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> Bag:
-        """Spans of texts as rows, text by text. What is denied, and what its words are, is said by the whole text."""
-        parts: list[Ints] = []
-        groups: list[int] = []
-        row = 0
+    def _weights(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> tuple[Ints, Floats]:
+        """The n-grams [features] that spans of texts have, and their weights in each span [spans, features]. What is denied,
+        and what its words are, is said by the whole text.
+        """
+        grams: list[Ints] = []  # of each word
+        names: list[int] = []  # text by text those of its words, then those of its pairs of words
+        parts: list[tuple[slice, slice, slice]] = []  # of each span its n-grams, words and pairs
+        size = 0
         for told, spans in texts:
             places = [place for place, _, _ in told]
-            numbers = np.array([self.number.get(name, -1) for name in _names(told)], np.int64)
-            words, pairs = numbers[: len(told)], numbers[len(told) :]
+            word = len(names)
+            pair = word + len(told)
+            names += [self.number.get(name, -1) for name in _names(told)]
             each = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
-            grams = np.concatenate(each) if each else _NOTHING
-            until = [0, *accumulate(map(len, each))]  # of each word, where its n-grams begin in `grams`
+            until = list(accumulate(map(len, each), initial=size))  # where each word's n-grams begin
+            grams += each
+            size = until[-1]
             for start, end in spans:
                 first, last = bisect_left(places, start), bisect_left(places, end)
-                parts += grams[until[first] : until[last]], words[first:last], pairs[first : max(first, last - 1)]
-                groups += 2 * row, 2 * row + 1, 2 * row + 1
-                row += 1
-        keys = np.concatenate(parts) if parts else _NOTHING
-        known = keys >= 0
-        keys = (keys + np.repeat(np.array(groups, np.int64), [len(part) for part in parts]) * len(self.vocabulary))[known]
-        keys, count = np.unique(keys, return_counts=True)
-        group, index = np.divmod(keys, max(1, len(self.vocabulary)))
-        values = (1 + np.log(count)) * self.idf[index].astype(np.float64)
-        square = np.bincount(group, values * values, minlength=2 * row)
-        values *= np.sqrt(0.5 / square[group])
-        start_of = np.searchsorted(group, 2 * np.arange(row + 1))
-        return Bag(start_of, index, values.astype(np.float32))
+                pairs = slice(pair + first, pair + max(first, last - 1))
+                parts.append((slice(until[first], until[last]), slice(word + first, word + last), pairs))
+        named = np.array(names, np.int64)
+        named[named >= 0] += len(self.vocabulary)  # so that names come behind all n-grams
+        keys, column = np.unique(np.concatenate([*grams, named]), return_inverse=True)
+        own, told_names = column[:size], column[size:]
+        cells = [own[part] for part, _, _ in parts] + [told_names[part] for _, *two in parts for part in two]
+        row = np.concatenate([np.arange(len(parts)), np.arange(len(parts)).repeat(2)])
+        at = (row * len(keys)).repeat([len(cell) for cell in cells]) + np.concatenate([_NOTHING, *cells])
+        times = np.bincount(at, minlength=len(parts) * len(keys)).reshape(len(parts), len(keys))
+        unknown = int(np.searchsorted(keys, 0))
+        split = int(np.searchsorted(keys, len(self.vocabulary))) - unknown
+        features = keys[unknown:]
+        features[split:] -= len(self.vocabulary)
+        values = _OFTEN.take(times[:, unknown:], mode="clip") * self.idf[features]
+        for half in (values[:, :split], values[:, split:]):
+            square = np.einsum("ij,ij->i", half, half)[:, None]
+            half *= np.sqrt(0.5 / np.maximum(square, _TINY))
+        return features, values.astype(np.float32)
 
     def _grams_of(self, word: str) -> Ints:
         """Numbers of a word's character n-grams; notes repeat their words, so they are kept."""
@@ -217,14 +231,10 @@ class Prior:
         return self._read([(listen(text), spans)])
 
     def _read(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> Reading:
-        rows = self._rows(texts)
-        count = len(rows.start) - 1
-        features, column = np.unique(rows.index, return_inverse=True)
-        weights = np.zeros((count, len(features)), np.float32)
-        weights[np.repeat(np.arange(count), np.diff(rows.start)), column] = rows.weight
+        features, weights = self._weights(texts)
         hidden = product(weights, as_single(self.vectors[features]))
-        scores = (product(hidden, self.output.T) + self.bias).astype(np.float64)
-        return Reading(scores - log_total(scores), hidden, features, weights)
+        scores = product(hidden, self.output.T) + self.bias
+        return Reading((scores - log_total(scores)).astype(np.float64), hidden, features, weights)
 
     def together(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """As `log_probs`, in one go: much faster, but the last digits may depend on the other texts."""

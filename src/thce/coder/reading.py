@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thce.coder.evidence import CLAUSE
-from thce.coder.fusion import CLAUSES, PRIOR
+from thce.coder.fusion import CLAUSES, PRIOR, highest
 from thce.coder.near import CANDIDATES, NEARNESS, Wordings
 from thce.coder.prior import Ints, Prior, log_total
 from thce.coder.several import Piece, joins, pieces
@@ -57,7 +57,7 @@ class Reader:
         sources = {PRIOR: scores[0], CLAUSES: best - log_total(best)}
         if self.wordings is not None:
             columns = self._places(codes)
-            likely = np.argsort(-(sources[PRIOR] + sources[CLAUSES])[:-1], kind="stable")[:CANDIDATES]
+            likely = highest((sources[PRIOR] + sources[CLAUSES])[:-1], CANDIDATES)
             asked = columns[likely]
             near = self.wordings.scores(reading, parts, asked[asked >= 0].tolist())
             for name in NEARNESS:

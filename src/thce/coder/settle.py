@@ -20,7 +20,7 @@ def settle(decision: Decision, finds: Sequence[Find], labels: Sequence[Pair], bo
     for that, Guidelines I.A.13, I.B.7), is read where the code it replaces was read, and is no surer than any of its parts. A
     general code is dropped where a specific one of its category says more; no other takes its place.
     """
-    place = numbers(tuple(labels))
+    place = numbers(labels)
     sure = dict(zip(decision.numbers, decision.sure, strict=True))
     pieces = dict(decision.pieces)
 

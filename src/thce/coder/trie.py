@@ -7,8 +7,9 @@ is its official description, known without asking the model. Arrays instead of o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,23 @@ def build(sequences: Sequence[Sequence[int]]) -> Trie:
     return Trie(token, first, count, leaf, end, low, high, order)
 
 
+class Labels(tuple[tuple[str, str], ...]):
+    """What may be answered, as (code type, code), by number."""
+
+    @cached_property
+    def place(self) -> Mapping[tuple[str, str], int]:
+        """The number of each label."""
+        return {label: number for number, label in enumerate(self)}
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        """As that of any tuple, but computed once: what is kept by code set is asked for with every narrative."""
+        return self._hash
+
+
 class CodeSet:
     """The codes an answer may name, spelled in a tokenizer's ids; number `len(entries)` stands for "no code"."""
 
@@ -118,7 +136,7 @@ class CodeSet:
         self.entries = tuple(entries)
         self.tokenizer = tokenizer
         self.none = len(self.entries)
-        self.labels: tuple[tuple[str, str], ...] = (*((entry.code_type, entry.code) for entry in self.entries), NO_CODE)
+        self.labels = Labels((*((entry.code_type, entry.code) for entry in self.entries), NO_CODE))
         self.places = {entry.code: place for place, entry in enumerate(self.entries)}
         spelled = [f"{entry.code_type}: {entry.code}" for entry in self.entries]
         encoded = tokenizer.encode_batch_fast([*spelled, NONE_ANSWER.partition(":")[0] + ":"], add_special_tokens=False)
@@ -135,6 +153,11 @@ class CodeSet:
             return NONE_ANSWER
         entry = self.entries[number]
         return f"{entry.code_type}: {entry.code} ({entry.short_title})"
+
+    def lines(self, numbers: Sequence[int], newline: int) -> list[int]:
+        """The token ids of several lines below each other."""
+        ids = [token for number in numbers for token in (newline, *self.tokens(number))]
+        return ids[1:]
 
     def tokens(self, number: int) -> list[int]:
         """The whole line's token ids, as in training; they begin with `spelled[number]`."""

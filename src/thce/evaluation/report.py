@@ -93,11 +93,12 @@ def verdict(sources: Sources) -> str:
         ("known", "exact codes, known wordings in new sentences"),
         ("multi", "micro-F1, several codes per note"),
         ("unseen_multi", "micro-F1, several codes, each in a wording never trained on"),
+        ("visits", "micro-F1, several codes told one by one, half of them in wordings never trained on"),
         ("distractors", "exact codes beside conditions that must not be coded"),
         ("no_code", "texts without a code left uncoded"),
     ):
         if name in fused:
-            part = fused[name]["micro_f1"] if name in ("multi", "unseen_multi") else fused[name]["exact"]
+            part = fused[name]["micro_f1"] if name in ("multi", "unseen_multi", "visits") else fused[name]["exact"]
             shown = f"{interval(part)} %, n = {part['n']}"
             cards.append(
                 f'<div class="card"><b>{percent(part["value"])}</b><span>{escape(what)}</span><span>{shown}</span></div>'

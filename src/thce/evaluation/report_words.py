@@ -16,6 +16,7 @@ TITLES = {
     "multi": "several codes",
     "unseen_multi": "several codes, unseen wordings",
     "distractors": "distractors",
+    "visits": "several codes, told one by one",
     "system": "whole system",
     "retriever": "lexical prior alone",
     "stage1": "stage 1",
@@ -39,7 +40,7 @@ TITLES = {
     "header": "not billable",
     "out_of_scope": "out of scope",
 }
-ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
+ORDER = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors", "visits")
 
 
 def title_of(name: str) -> str:

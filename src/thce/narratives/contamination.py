@@ -62,9 +62,10 @@ def _by_phrase(rows: Mapping[str, Sequence[Row]], phrases: PhraseSplit, examples
     vals = [words.key for words in phrases.val.values()]
     hidden = {"train": PhraseIndex([*tests, *vals]), "val": PhraseIndex(tests)}
     count = 0
-    for name, index in hidden.items():
-        for row in rows.get(name, ()):
-            for found in index.found(key(row["narrative"])):
+    for name, group in rows.items():
+        index = hidden.get(name.split("_", 1)[0])
+        for row in group if index else ():
+            for found in index.found(key(row["narrative"])) if index else ():
                 count += 1
                 examples.append(f"phrase: `{found}` stands in {row['id']}")
     return count

@@ -1,8 +1,8 @@
-"""The synthetic narratives: nine sets from the phrasebook, the titles and the grammar of notes.
+"""The synthetic narratives: eleven sets from the phrasebook, the titles and the grammar of notes.
 
 Codes come in turn, and so do the phrases of each code, so that training sees every code about equally often. Training,
-validation and test differ in their sentences; `test_unseen_phrase`, `test_unseen_multi` and half of validation also in their
-phrases.
+validation and test differ in their sentences; `test_unseen_phrase`, `test_unseen_multi`, half of `test_visits` and half of
+validation also in their phrases.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from thce.settings.narratives import TESTS as SETS
 from thce.settings.narratives import NarrativesParams
 
 TESTS = tuple(f"test_{name}" for name in SETS)
-FILES = ("train", "val", *TESTS)
+VISITS = "val_visits"
+FILES = ("train", "val", VISITS, *TESTS)
 Row = dict[str, Any]
 
 _NONE_WEIGHTS = listed(
@@ -122,7 +123,7 @@ def writers(stuff: Material, params: NarrativesParams) -> dict[str, Writer]:
 
 
 def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, list[Row]]:
-    """All nine sets; every narrative once. The sets have the sizes asked for, `test_contrast` at most so many."""
+    """All sets; every narrative once. The sets have the sizes asked for, `test_contrast` at most so many."""
     by_split = writers(stuff, params)
     tested = [words.key for words in stuff.phrases.test.values()]
     validated = [words.key for words in stuff.phrases.val.values()]
@@ -145,7 +146,7 @@ def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, lis
     rows["test_unseen_phrase"] = _singles(test, rng("unseen"), tests, params.test_unseen_phrase, new)
     rows["test_contrast"] = _contrasts(test, rng("contrast"), stuff, params.test_contrast, new)
     rows["test_no_code"] = _nones(test, rng("no_code"), params.test_no_code, NONE_REASONS, new)
-    rows["test_multi"] = _multis(test, rng("multi"), known, params.test_multi, new)
+    rows["test_multi"] = _multis(test.multi, rng("multi"), known, params.test_multi, new)
     for name, total in (("val", params.val), ("train", params.train)):
         multi, none = round(total * params.multi_share), round(total * params.no_code_share)
         single = total - multi - none
@@ -156,14 +157,23 @@ def build(stuff: Material, params: NarrativesParams, seed: int) -> dict[str, lis
             *_tempted(writer, rng(f"{name} distractors"), stuff, vals, tempted, new),
             *_singles(writer, rng(f"{name} known"), known, single - tempted - unseen, new),
             *_singles(writer, rng(f"{name} unseen"), vals, unseen, new),
-            *_multis(writer, rng(f"{name} multi"), known, multi, new),
+            *_multis(writer.multi, rng(f"{name} multi"), known, multi, new),
             *_nones(writer, rng(f"{name} none"), none, _NONE_WEIGHTS, new),
         ]
         rng(f"{name} order").shuffle(own)
         rows[name] = own
     # last, so that what they take leaves the other sets as they are
-    rows["test_unseen_multi"] = _multis(test, rng("unseen multi"), tests, params.test_unseen_multi, fresh["test"], persons=1)
+    rows["test_unseen_multi"] = _multis(
+        test.multi, rng("unseen multi"), tests, params.test_unseen_multi, fresh["test"], persons=1
+    )
     rows["test_distractors"] = _tempted(test, rng("distractors"), stuff, tests, params.test_distractors, fresh["test"])
+    half = params.test_visits // 2
+    rows["test_visits"] = [
+        *_multis(test.visit, rng("visits known"), known, params.test_visits - half, fresh["test"], persons=1),
+        *_multis(test.visit, rng("visits unseen"), tests, half, fresh["test"], persons=1),
+    ]
+    rng("visits order").shuffle(rows["test_visits"])
+    rows[VISITS] = _multis(by_split["val"].visit, rng(VISITS), known, params.val_visits, fresh["val"], persons=1)
     for name in FILES:
         for number, row in enumerate(rows[name]):
             row["id"] = f"{name}-{number:06d}"
@@ -236,9 +246,15 @@ def _singles(writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wordin
 
 
 def _multis(
-    writer: Writer, rng: Random, phrases: Mapping[Pair, Sequence[Wording]], count: int, fresh: Fresh, persons: int = 5
+    write: Callable[[Random, Wording, Callable[[Random], Wording]], Row | None],
+    rng: Random,
+    phrases: Mapping[Pair, Sequence[Wording]],
+    count: int,
+    fresh: Fresh,
+    persons: int = 5,
 ) -> list[Row]:
-    """Notes with several codes; at most `persons` of the phrases of one note name a person or an age, which could differ."""
+    """Notes with several codes, each made by `write`; at most `persons` of the phrases of one note name a person or an age,
+    which could differ."""
     named = {words.text for group in phrases.values() for words in group if words.person}
     turns = _turns(rng, phrases)
     pairs = sorted(phrases)
@@ -255,7 +271,7 @@ def _multis(
             pool = own if own and rng.random() < 0.5 else pools[""]
             return pool[int(rng.random() * len(pool))]
 
-        row = writer.multi(rng, first, others)
+        row = write(rng, first, others)
         fits = row is not None and sum(item["phrase"] in named for item in row["evidence"]) <= persons
         return row if fits else None
 

@@ -23,6 +23,8 @@ NO_CODE = "-"
 _MULTI_WORDS = 9
 _COUNTS = (2, 2, 2, 2, 2, 3, 3, 3, 4, 5)
 _TRIES = 60
+_DIAGNOSES_FIRST = 0.7
+"""Share of visits whose diagnoses are told before the services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +138,12 @@ class Writer:
         return rows
 
     def multi(self, rng: Random, first: Wording, others: Callable[[Random], Wording]) -> dict[str, Any] | None:
-        """A narrative with `first` and one to four wordings drawn from `others` that may stand beside it.
+        """A list: `first` and one to four wordings drawn from `others` that may stand beside it.
 
         None when too few could be found, which happens to codes of rare groups.
         """
-        count = _COUNTS[int(rng.random() * len(_COUNTS))]
-        chosen = [first]
-        limit = 12 if count < 4 else _MULTI_WORDS
-        for _ in range(_TRIES):
-            if len(chosen) == count:
-                break
-            other = others(rng)
-            if len(other.key.split()) <= limit and all(self.conflicts.meet(other, words) for words in chosen):
-                chosen.append(other)
-        if len(chosen) < 2:
+        chosen = self._together(rng, first, others)
+        if not chosen:
             return None
         chosen.sort(key=lambda words: words.code_type != "ICD10")  # diagnoses stand first, as on a claim
         lists = {"dx": [], "px": []}  # type: dict[str, list[tuple[int, str]]]
@@ -166,6 +160,57 @@ class Writer:
             text = join([text, fill(last, rng, "patient", short, {})])
             used.append(last)
         return row_of(style(text, rng, self.style, self.protected), chosen, used)
+
+    def visit(self, rng: Random, first: Wording, others: Callable[[Random], Wording]) -> dict[str, Any] | None:
+        """As `multi`, but each code is told in a sentence of its own, as in running notes. Between them may stand what tells
+        of no code, or something that must not be coded.
+        """
+        chosen = self._together(rng, first, others)
+        if not chosen:
+            return None
+        if rng.random() < _DIAGNOSES_FIRST:
+            chosen.sort(key=lambda words: words.code_type != "ICD10")
+        short = rng.random() < self.style.abbreviation
+        used = [self.frame(rng, chosen[0])]
+        kind = used[0].kind
+        for words in chosen[1:]:
+            frames = [self.frame(rng, words) for _ in range(_TRIES)]
+            used.append(next((frame for frame in frames if frame.kind == kind), frames[0]))
+        sentences: list[Sentence] = []
+        more = self.rates.extra / (1.0 + self.rates.extra)
+        for number, words in enumerate(chosen):
+            sentences.append(fill(used[number], rng, "patient", short, {"x": words.text}, number))
+            left = [
+                (role, fresh)
+                for role, pieces in self._extras(kind, words)
+                if (role != "vitals" or all(own.may_have_vitals for own in chosen))
+                and (fresh := [piece for piece in pieces if piece not in used])
+            ]
+            if left and rng.random() < more and sum(len(one.text.split()) for one in sentences) < _LONG:
+                used.append(one_of(rng, one_of(rng, left)[1]))
+                sentences.append(fill(used[-1], rng, "patient", short, {}))
+        if rng.random() < self.rates.distractor:
+            role = one_of(rng, roles_for(chosen[0].pair))
+            candidates = self._role(kind, role)
+            other = self.distractors.pick(rng, role, chosen[0]) if candidates else None
+            if other is not None and all(self.conflicts.meet(other, words) for words in chosen):
+                used.append(one_of(rng, candidates))
+                between = 1 + int(rng.random() * len(sentences))
+                sentences.insert(between, fill(used[-1], rng, "patient", short, {"d": other.text}))
+        return row_of(style(join(sentences), rng, self.style, self.protected), chosen, used)
+
+    def _together(self, rng: Random, first: Wording, others: Callable[[Random], Wording]) -> list[Wording]:
+        """`first` and one to four other wordings that may stand in one note; none at all when too few could be found."""
+        count = _COUNTS[int(rng.random() * len(_COUNTS))]
+        chosen = [first]
+        limit = 12 if count < 4 else _MULTI_WORDS
+        for _ in range(_TRIES):
+            if len(chosen) == count:
+                break
+            other = others(rng)
+            if len(other.key.split()) <= limit and all(self.conflicts.meet(other, words) for words in chosen):
+                chosen.append(other)
+        return chosen if len(chosen) > 1 else []
 
     def none(self, rng: Random, reason: str) -> dict[str, Any]:
         """A narrative that supports no code, for one of `NONE_REASONS`."""

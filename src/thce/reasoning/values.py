@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from thce.reasoning.service_values import SERVICE_ROWS
+from thce.reasoning.words import lower
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,4 +286,18 @@ _ROWS = (
     *SERVICE_ROWS,
 )
 VALUES: tuple[Value, ...] = tuple(_value(*row) for row in _ROWS)
+
+_LOOSE, _, _STRICT = zip(*(row[3].partition("||") for row in _ROWS), strict=True)
+_BEGINS = tuple(
+    re.compile(rf"(?<!\w)(?=(?:{'|'.join(filter(None, cues))})(?!\w))")
+    for cues in ([re.sub(r"(?<!\\)[A-Z]", lambda found: found[0].lower(), cue) for cue in _LOOSE], _STRICT)
+)
+
+
+def beginnings(text: str) -> list[int]:
+    """Where the cue of some value stands in a text. One search for all of them costs less than a fourth of one for each."""
+    loose, strict = _BEGINS
+    return [match.start() for match in (*loose.finditer(lower(text)), *strict.finditer(text))]
+
+
 BY_NAME = {value.name: value for value in VALUES}

@@ -53,7 +53,7 @@ FILLER = frozenset(_FILLER.split())
 
 
 def _compiled(*alternatives: str) -> re.Pattern[str]:
-    # cues are written in lower case and looked for in `_lower` text: a third of the time that ignoring case takes
+    # cues are written in lower case and looked for in `lower` text: a third of the time that ignoring case takes
     return re.compile(rf"(?<![\w-])(?:{'|'.join(alternatives)})(?![\w-])")
 
 
@@ -127,7 +127,7 @@ def places(text: str, quote: str, limit: int = 20) -> Iterator[tuple[int, int]]:
             yield at, end
 
 
-def _lower(text: str) -> str:
+def lower(text: str) -> str:
     """A text in lower case, every character at its place: the few that would become two stay."""
     low = text.lower()
     return low if len(low) == len(text) else "".join(one if len(one.lower()) > 1 else one.lower() for one in text)
@@ -138,8 +138,8 @@ def _around(text: str, start: int, end: int) -> tuple[str, str]:
     left, right = max(0, start - _REACH), min(len(text), end + _REACH)
     ends = [match.end() for match in _SENTENCE.finditer(text, left, start)]
     first = _SENTENCE.search(text, end, right)
-    before = _lower(text[ends[-1] if ends else left : start])
-    after = _lower(text[end : first.start() if first else right])
+    before = lower(text[ends[-1] if ends else left : start])
+    after = lower(text[end : first.start() if first else right])
     turns = list(_TURN.finditer(before))
     turn = _TURN.search(after)
     return (before[turns[-1].end() :] if turns else before), (after[: turn.start()] if turn else after)
@@ -205,7 +205,7 @@ def asserted(text: str) -> str:
 def asserted_spans(text: str) -> tuple[tuple[int, int], ...]:
     """(start, end) of what each sentence asserts, possibly nothing."""
     found = []
-    low = _lower(text)
+    low = lower(text)
     for start, end in sentences(text):
         for first, last in _clauses(low, start, end):
             clause = low[first:last]
@@ -225,7 +225,7 @@ def _clauses(low: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def says(sentence: str, kind: str) -> bool:
     """Whether a sentence carries a cue of one kind of denial; `ruled_out` stands for anything left open or not done."""
-    low = _lower(sentence)
+    low = lower(sentence)
     kinds = ("ruled_out", "denied", "not_done", "carried") if kind == "ruled_out" else (kind,)
     found = any(BEFORE[one].search(low) or AFTER[one].search(low) for one in kinds)
     return found or (kind == "ruled_out" and "?" in sentence)
@@ -233,5 +233,5 @@ def says(sentence: str, kind: str) -> bool:
 
 def denied_inside(sentence: str) -> bool:
     """Whether a sentence carries a cue of any kind."""
-    low = _lower(sentence)
+    low = lower(sentence)
     return "?" in sentence or bool(_ANY_BEFORE.search(low) or _ANY_AFTER.search(low))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from thce.settings.knob import knob
 
-TESTS = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors")
+TESTS = ("known", "unseen_phrase", "contrast", "no_code", "multi", "unseen_multi", "distractors", "visits")
 """The test sets; each has its number of narratives below."""
 
 
@@ -26,6 +26,9 @@ class NarrativesParams:
     val: int = knob(20)
     """Validation narratives in all; of those with one code, half use a phrase held out for validation, and a fifth stand beside
     conditions that must not be coded."""
+    val_visits: int = knob(1)
+    """Further validation narratives with two to five codes, each told in a sentence of its own; the coder learns from them
+    when a note holds a further code."""
     test_known: int = knob(1)
     """Test narratives with a training phrase in a sentence never trained on."""
     test_unseen_phrase: int = knob(1)
@@ -40,6 +43,8 @@ class NarrativesParams:
     """Test narratives with two to five codes, each told in a held-out phrase."""
     test_distractors: int = knob(1)
     """Test narratives with one code beside one to three conditions that must not be coded (half of them held-out phrases)."""
+    test_visits: int = knob(1)
+    """Test narratives with two to five codes, each told in a sentence of its own; half of them in held-out phrases."""
     distractor_share: float = knob(0, 1)
     """Share of one-code narratives that also mention a denied, ruled-out, suspected or family condition."""
     extra_sentences: float = knob(0, 3)
