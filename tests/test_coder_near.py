@@ -83,7 +83,7 @@ def test_a_code_set_of_its_own_keeps_its_distributions() -> None:
     coder = Coder.load(taught(), book(), calibrated())
     for code_type, day in ((None, None), ("ICD10", None), ("HCPCS", date(2026, 1, 5))):
         codes = coder.codes(code_type, day)
-        read = coder.reader.read("Dx chest cold. Uses a rigid walker.", codes)
+        read = coder.reader.read(["Dx chest cold. Uses a rigid walker."], codes)[0]
         for name in (PRIOR, CLAUSES):
             assert np.exp(read.sources[name]).sum() == pytest.approx(1)
         assert all(values.shape == (len(codes),) and np.isfinite(values).all() for values in read.sources.values())

@@ -216,7 +216,7 @@ class Coder:
 
     def read(self, texts: Sequence[str], codes: CodeSet) -> list[Read]:
         """What the lexical prior reads in each text; nothing at all without one."""
-        return [self.reader.read(text, codes) if self.prior is not None else Read({}, []) for text in texts]
+        return self.reader.read(texts, codes) if self.prior is not None else [Read({}, []) for _ in texts]
 
     def sources(
         self, texts: Sequence[str], finds: Sequence[Sequence[Find]], reads: Sequence[Read], codes: CodeSet, mode: Fusion

@@ -31,6 +31,8 @@ def stated(text: str) -> Flags:
     """Which values of the facets a text asserts, [values]."""
     heard = asserted(text)
     starts = beginnings(heard)
+    if not starts:
+        return np.zeros(len(VALUES), bool)
     return np.array([any(value.cue.match(heard, start) for start in starts) for value in VALUES])
 
 

@@ -89,10 +89,12 @@ class Wordings:
         numbers = [block.start + at - head for block, at, head in zip(blocks, nearest, heads, strict=False)]
         entries = [slice(self.start[number], self.start[number + 1]) for number in numbers]
         weight = as_single(np.concatenate([self.weight[part] for part in entries]))
-        columns = np.full(self.features, -1, np.int32)
-        columns[reading.features] = np.arange(len(reading.features))
-        column = columns.take(np.concatenate([self.index[part] for part in entries]))
-        shared = np.flatnonzero(column >= 0)
+        index = np.concatenate([self.index[part] for part in entries])
+        features = np.append(reading.features, -1)
+        place_of = np.empty(self.features, np.int32)  # holds anything where nothing is written, so what it says is checked
+        place_of[reading.features] = np.arange(len(reading.features))
+        column = place_of.take(index).clip(0, len(reading.features))
+        shared = np.flatnonzero(features[column] == index)
         span = every[:, nearest].argmax(axis=0)  # of each nearest wording the span that it is nearest to
         label = np.arange(len(asked)).repeat([part.stop - part.start for part in entries])[shared]
         same = reading.weights[spans][span[label], column[shared]] * weight[shared]

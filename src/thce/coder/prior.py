@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,7 +44,7 @@ _KEPT = 100_000
 """Words whose n-grams are kept."""
 
 _TOGETHER = 16
-"""Texts whose n-grams are counted together, in one table of texts and n-grams."""
+"""Texts that are counted together in one table of texts and n-grams, or scored together."""
 
 _OFTEN = np.append(0.0, 1.0 + np.log(np.arange(1, 4096)))
 """The weight of an n-gram by how often it occurs, before it is scaled; more often than this counts no more."""
@@ -171,20 +171,21 @@ class Prior:
     def _bag(self, texts: Sequence[Told]) -> Bag:
         sizes, index, weight = [_NOTHING], [_NOTHING], [np.zeros(0, np.float32)]
         for first in range(0, len(texts), _TOGETHER):
-            features, weights = self._weights([(told, [(0, sys.maxsize)]) for told in texts[first : first + _TOGETHER]])
+            features, weights, _ = self._weights([(told, [(0, sys.maxsize)]) for told in texts[first : first + _TOGETHER]])
             row, column = weights.nonzero()
             sizes.append(np.bincount(row, minlength=len(weights)))
             index.append(features[column])
             weight.append(weights[row, column])
         return Bag(np.append(0, np.concatenate(sizes).cumsum()), np.concatenate(index), np.concatenate(weight))
 
-    def _weights(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> tuple[Ints, Floats]:
-        """The n-grams [features] that spans of texts have, and their weights in each span [spans, features]. What is denied,
-        and what its words are, is said by the whole text.
+    def _weights(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> tuple[Ints, Floats, list[int]]:
+        """The n-grams [features] that spans of texts have, their weights [rows, features], and the row of each span: spans of
+        the same words share one. What is denied, and what its words are, is said by the whole text.
         """
         grams: list[Ints] = []  # of each word
         names: list[int] = []  # text by text those of its words, then those of its pairs of words
-        parts: list[tuple[slice, slice, slice]] = []  # of each span its n-grams, words and pairs
+        rows: dict[tuple[Span, Span, Span], int] = {}  # by n-grams, words and pairs of a span
+        row_of: list[int] = []
         size = 0
         for told, spans in texts:
             places = [place for place, _, _ in told]
@@ -197,16 +198,17 @@ class Prior:
             size = until[-1]
             for start, end in spans:
                 first, last = bisect_left(places, start), bisect_left(places, end)
-                pairs = slice(pair + first, pair + max(first, last - 1))
-                parts.append((slice(until[first], until[last]), slice(word + first, word + last), pairs))
+                part = ((until[first], until[last]), (word + first, word + last), (pair + first, pair + max(first, last - 1)))
+                row_of.append(rows.setdefault(part, len(rows)))
         named = np.array(names, np.int64)
         named[named >= 0] += len(self.vocabulary)  # so that names come behind all n-grams
         keys, column = np.unique(np.concatenate([*grams, named]), return_inverse=True)
         own, told_names = column[:size], column[size:]
-        cells = [own[part] for part, _, _ in parts] + [told_names[part] for _, *two in parts for part in two]
-        row = np.concatenate([np.arange(len(parts)), np.arange(len(parts)).repeat(2)])
+        cells = [own[low:high] for (low, high), _, _ in rows]
+        cells += [told_names[low:high] for _, *two in rows for low, high in two]
+        row = np.concatenate([np.arange(len(rows)), np.arange(len(rows)).repeat(2)])
         at = (row * len(keys)).repeat([len(cell) for cell in cells]) + np.concatenate([_NOTHING, *cells])
-        times = np.bincount(at, minlength=len(parts) * len(keys)).reshape(len(parts), len(keys))
+        times = np.bincount(at, minlength=len(rows) * len(keys)).reshape(len(rows), len(keys))
         unknown = int(np.searchsorted(keys, 0))
         split = int(np.searchsorted(keys, len(self.vocabulary))) - unknown
         features = keys[unknown:]
@@ -215,7 +217,7 @@ class Prior:
         for half in (values[:, :split], values[:, split:]):
             square = np.einsum("ij,ij->i", half, half)[:, None]
             half *= np.sqrt(0.5 / np.maximum(square, _TINY))
-        return features, values.astype(np.float32)
+        return features, values.astype(np.float32), row_of
 
     def _grams_of(self, word: str) -> Ints:
         """Numbers of a word's character n-grams; notes repeat their words, so they are kept."""
@@ -227,22 +229,43 @@ class Prior:
         return self._kept[word]
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
-        """Read spans (start, end) of a text, all in one go; what is read does not depend on other texts."""
-        return self._read([(listen(text), spans)])
+        """Read spans (start, end) of a text, all in one go."""
+        return self.read_each([(text, spans)])[0]
 
-    def _read(self, texts: Sequence[tuple[Told, Sequence[Span]]]) -> Reading:
-        features, weights = self._weights(texts)
-        hidden = product(weights, as_single(self.vectors[features]))
-        scores = product(hidden, self.output.T) + self.bias
-        return Reading((scores - log_total(scores)).astype(np.float64), hidden, features, weights)
+    def read_each(self, texts: Sequence[tuple[str, Sequence[Span]]]) -> list[Reading]:
+        """As `read`, for many texts; what is read in one does not depend on the others."""
+        found: list[Reading] = []
+        for first in range(0, len(texts), _TOGETHER):
+            weighed = [self._weights([(listen(text), spans)]) for text, spans in texts[first : first + _TOGETHER]]
+            hidden = [product(weights, as_single(self.vectors[features])) for features, weights, _ in weighed]
+            raw = self._to_scores(np.concatenate(hidden)) + self.bias
+            scores = (raw - log_total(raw)).astype(np.float64)
+            start = 0
+            for (features, weight, rows), own in zip(weighed, hidden, strict=True):
+                found.append(Reading(scores[start : start + len(own)][rows], own[rows], features, weight[rows]))
+                start += len(own)
+        return found
+
+    @cached_property
+    def _to_scores(self) -> Callable[[Floats], Floats]:
+        """The product with `output`, laid out once, so that the result for a row depends on no other row."""
+        import torch
+
+        from thce.coder.llama import Product
+
+        times = Product(torch.from_numpy(self.output))
+        return lambda hidden: times(torch.from_numpy(hidden)).numpy()
 
     def together(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """As `log_probs`, in one go: much faster, but the last digits may depend on the other texts."""
-        return self._read([(listen(text), [(0, len(text))]) for text in texts]).scores
+        features, weights, rows = self._weights([(listen(text), [(0, len(text))]) for text in texts])
+        raw = self._to_scores(product(weights, as_single(self.vectors[features]))) + self.bias
+        scores = raw - log_total(raw)
+        return scores[rows].astype(np.float64)
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""
-        every = [self.read(text, [(0, len(text))]).scores for text in texts]
+        every = [one.scores for one in self.read_each([(text, [(0, len(text))]) for text in texts])]
         return np.concatenate(every) if every else np.zeros((0, len(self.labels)))
 
     def save(self, folder: Path | str) -> None:

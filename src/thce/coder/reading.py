@@ -5,7 +5,7 @@ All of it is read in one go: the same words stand in the text, in a clause and i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thce.coder.evidence import CLAUSE
 from thce.coder.fusion import CLAUSES, PRIOR, highest
 from thce.coder.near import CANDIDATES, NEARNESS, Wordings
-from thce.coder.prior import Ints, Prior, log_total
+from thce.coder.prior import Ints, Prior, Reading, log_total
 from thce.coder.several import Piece, joins, pieces
 from thce.coder.trie import CodeSet
 
@@ -45,14 +45,31 @@ class Reader:
         """
         return self._over(self.prior.log_probs(texts), codes)
 
-    def read(self, text: str, codes: CodeSet) -> Read:
-        """Read a text. Of its clauses the one counts that speaks most for a code, and least for "no code"."""
-        clauses = [match.span() for match in CLAUSE.finditer(text) if match[0].strip()] or [(0, len(text))]
-        joined = joins(text)
-        spans = [(0, len(text)), *clauses, *(span for own in joined for span in own.values())]
-        reading = self.prior.read(text, spans)
+    def read(self, texts: Sequence[str], codes: CodeSet) -> list[Read]:
+        """Read texts. Of the clauses of one the one counts that speaks most for a code, and least for "no code"."""
+        clauses = [[match.span() for match in CLAUSE.finditer(text) if match[0].strip()] or [(0, len(text))] for text in texts]
+        joined = [joins(text) for text in texts]
+        spans = [
+            [(0, len(text)), *first, *(span for own in second for span in own.values())]
+            for text, first, second in zip(texts, clauses, joined, strict=True)
+        ]
+        readings = self.prior.read_each(list(zip(texts, spans, strict=True)))
+        return [
+            self._read(text, codes, own, reading, slice(1, 1 + len(first)), second)
+            for text, own, reading, first, second in zip(texts, spans, readings, clauses, joined, strict=True)
+        ]
+
+    def _read(
+        self,
+        text: str,
+        codes: CodeSet,
+        spans: Sequence[tuple[int, int]],
+        reading: Reading,
+        parts: slice,
+        joined: Sequence[Mapping[tuple[int, int], tuple[int, int]]],
+    ) -> Read:
+        """What a reading of a text says: of the whole, of its clauses (`parts` of the spans), of its joined cuts (the rest)."""
         scores = self._over(reading.scores, codes)
-        parts = slice(1, 1 + len(clauses))
         best = np.append(scores[parts, :-1].max(axis=0), scores[parts, -1].min())
         sources = {PRIOR: scores[0], CLAUSES: best - log_total(best)}
         if self.wordings is not None:
