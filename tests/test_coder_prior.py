@@ -79,6 +79,16 @@ def test_a_text_scores_the_same_alone_and_among_others() -> None:
         assert (small().log_probs([text])[0] == together[row]).all()
 
 
+def test_spans_of_the_same_words_are_read_alike_each_in_its_place() -> None:
+    text = "Bronchitis. Blood pressure, and a walker"
+    spans = [(0, len(text)), (0, 11), (12, 27), (0, 10), (11, 26), (30, 30)]
+    several, among = small().read(text, spans), small().read_each([("cough", [(0, 5)]), (text, spans)])[1]
+    assert several.scores.shape == (len(spans), len(LABELS)) and (several.scores == among.scores).all()
+    assert (several.scores[1] == several.scores[3]).all() and (several.scores[2] == several.scores[4]).all()
+    assert several.scores.argmax(axis=1)[:3].tolist() == small().log_probs([text, text[:11], text[12:27]]).argmax(axis=1).tolist()
+    assert not several.weights[5].any()
+
+
 def test_texts_read_in_one_go_score_as_they_do_alone_to_rounding() -> None:
     said = ["bronchitis", "", "blood pressure and a walker", "no report"]
     assert np.allclose(small().together(said), small().log_probs(said), atol=1e-5)
