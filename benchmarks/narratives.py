@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 
 def measure(count: int, repeats: int) -> dict[str, float]:
-    """Seconds, narratives per second (all seven sets, in memory), peak memory in MiB, 4-gram ratio of training."""
+    """Seconds, narratives per second (all sets, in memory), peak memory in MiB, 4-gram ratio of training."""
     from thce import codes, params
     from thce.narratives import contamination, measures, synthetic
     from thce.settings.narratives import NarrativesParams

@@ -94,12 +94,12 @@ def main() -> None:
         made += further.twins([*val, *visits], known, derive(seed, "twins"))
         made_texts = [text for text, _ in made]
         made_finds = [coder.lookup.find(text, book) for text in made_texts]
-        cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned=len(made) > len(visits))
-        if made:
-            made_reads = coder.read(made_texts, coder.codes())
-            others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)
-            made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
-            cases += further.cases(coder, others, made_texts, made_finds, made_reads, made_gold, fitted.fusion, twinned=True)
+        made_reads = coder.read(made_texts, coder.codes())
+        others = calibrate.sources_of(coder, made_texts, made_finds, made_reads, first)
+        made_gold = [[place[pair] for pair in pairs] for _, pairs in made]
+        twinned = len(made) > len(visits)
+        cases = further.cases(coder, every, narratives, finds, reads, gold, fitted.fusion, twinned)
+        cases += further.cases(coder, others, made_texts, made_finds, made_reads, made_gold, fitted.fusion, twinned)
         several, metrics[mode]["several"] = further.fit(
             cases, labels, settings.max_codes, fitted.fusion, settings.target_precision
         )

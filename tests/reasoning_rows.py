@@ -37,7 +37,7 @@ PARAMS = NarrativesParams(
 
 @cache
 def synthetic_rows() -> dict[str, list[dict[str, Any]]]:
-    """All seven sets, small: every code in scope stands at least once in training."""
+    """All sets, small: every code in scope stands at least once in training."""
     return synthetic.build(synthetic.material(book(), "data/phrasebook", "data/grammar", SEED), PARAMS, SEED)
 
 

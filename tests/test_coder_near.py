@@ -40,6 +40,23 @@ def test_a_known_wording_is_as_near_as_can_be_and_spelled_alike() -> None:
     assert found[SPELLED].argmin() == 0 and found[SPELLED][0] == pytest.approx(-1, abs=2e-3)
 
 
+def test_spelling_is_that_of_the_nearest_wording_not_the_likest_of_the_code() -> None:
+    prior = small()
+    texts = ("chest cold with cough", "bronchitis, cough", "acute bronchitis")
+    text = "bronchitis with cough"
+    both = Wordings.of(dict.fromkeys(texts, LABELS[0]), prior)
+    reading = prior.read(text, [(0, len(text))])
+
+    def alone(one: str) -> tuple[float, float]:
+        found = Wordings.of({one: LABELS[0]}, prior).scores(reading, slice(0, 1), [0])
+        return float(found[NEAR][0]), float(found[SPELLED][0])
+
+    ranked = sorted(texts, key=lambda one: -alone(one)[0])
+    found = both.scores(reading, slice(0, 1), [0])
+    assert (found[NEAR][0], found[SPELLED][0]) == pytest.approx(alone(ranked[0]), abs=1e-5)
+    assert min(alone(one)[1] for one in texts) < found[SPELLED][0] - 0.01  # another wording is spelled more alike
+
+
 def test_no_code_has_no_wording_and_what_is_not_asked_for_gets_the_least() -> None:
     found = scores("high blood pressure", [1, 2])
     for name in (NEAR, SPELLED):

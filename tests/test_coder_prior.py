@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thce.coder import calibrate, evidence
-from thce.coder.prior import Prior, features, fit, listen
+from thce.coder.prior import Prior, features, fit, listen, log_softmax
 from thce.coder.trie import NO_CODE
 from thce.errors import UserError
 
@@ -67,6 +67,12 @@ def test_any_text_gets_a_distribution(text: str) -> None:
     assert np.exp(scores).sum() == pytest.approx(1)
 
 
+def test_a_probability_of_all_but_one_still_tells_by_how_much() -> None:
+    """Evidence is what a text cannot do without, even where all that is left to lose is a millionth."""
+    scores = log_softmax(np.array([[20, 0, 0], [16, 0, 0]], np.float32))
+    assert scores[:, 0].tolist() == pytest.approx([-2 * np.exp(-20), -2 * np.exp(-16)], rel=1e-4)
+
+
 def test_a_wording_never_seen_goes_to_the_code_it_resembles() -> None:
     said = ["Assessment: bronchitic coughing", "BP: hypertensive", "walkers, rigid", "no report"]
     assert small().log_probs(said).argmax(axis=1).tolist() == [0, 1, 2, 3]
@@ -82,10 +88,11 @@ def test_a_text_scores_the_same_alone_and_among_others() -> None:
 def test_spans_of_the_same_words_are_read_alike_each_in_its_place() -> None:
     text = "Bronchitis. Blood pressure, and a walker"
     spans = [(0, len(text)), (0, 11), (12, 27), (0, 10), (11, 26), (30, 30)]
-    several, among = small().read(text, spans), small().read_each([("cough", [(0, 5)]), (text, spans)])[1]
+    several, among = small().read(text, spans), list(small().read_each([("cough", [(0, 5)]), (text, spans)]))[1]
     assert several.scores.shape == (len(spans), len(LABELS)) and (several.scores == among.scores).all()
     assert (several.scores[1] == several.scores[3]).all() and (several.scores[2] == several.scores[4]).all()
-    assert several.scores.argmax(axis=1)[:3].tolist() == small().log_probs([text, text[:11], text[12:27]]).argmax(axis=1).tolist()
+    alone = small().log_probs([text, text[:11], text[12:27]])
+    assert several.scores.argmax(axis=1)[:3].tolist() == alone.argmax(axis=1).tolist()
     assert not several.weights[5].any()
 
 

@@ -59,6 +59,8 @@ def test_a_stage_is_one_plain_command(stage: str) -> None:
     for kind in ("deps", "params"):
         listed = names(entry.get(kind, []))
         assert listed == sorted(set(listed)), f"dvc.yaml: {stage}.{kind} is not sorted or repeats itself"
+    outs = [path for kind in KINDS for path in names(entry.get(kind, []))]
+    assert len(outs) == len(set(outs)), f"dvc.yaml: {stage}: an output is listed twice"
 
 
 def ignored(path: str) -> bool:

@@ -313,7 +313,7 @@ class Coder:
         best = fusion.highest(decision.fused, self.options.top_k).tolist()
         answered = decision.numbers or [codes.none]
         completion = format_completion(reasoning, "\n".join(codes.line(number) for number in answered))
-        written = self.decoder.encode(completion) if reasoning else codes.lines(answered, self.decoder.newline)
+        written = self.decoder.encode(completion) if reasoning is not None else codes.lines(answered, self.decoder.newline)
         return Prediction(
             REVIEW if not settled else CODED if items else NONE,
             tuple(items),

@@ -1,10 +1,10 @@
 """Fit when a further piece of a text earns a code of its own, and when one that earned none sends the answer to review, on
 validation.
 
-Validation notes with several codes hold known wordings only. So each has a twin, in which every wording is replaced by
-one that nobody taught, taken from the validation notes with one code: same sentences, wordings never seen. Notes with
-one code and with none are in it as they are, so that padding, distractors and second halves of a wording count against
-a further code.
+Validation notes with several codes, lists and visits, hold known wordings only. So each has a twin, in which every
+wording is replaced by one that nobody taught, taken from the validation notes with one code: same sentences, wordings
+never seen. Notes with one code and with none are in it as they are, so that padding, distractors and second halves of a
+wording count against a further code.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Wordings:
-    """Known wordings sorted by label: those of label i of the prior are `first[i]:first[i + 1]`. `hidden` [wordings, dim]
-    are unit vectors, kept in half precision; wording j has the n-grams `index[start[j]:start[j + 1]]`, of `features` there are,
-    with weights beside them.
+    """Known wordings sorted by label: those of label i of the prior are `first[i]:first[i + 1]`. `hidden` [wordings,
+    dim] are unit vectors, rounded to half precision as the file has them; wording j has the n-grams
+    `index[start[j]:start[j + 1]]`, of `features` there are, with weights beside them.
     """
 
     first: NDArray[np.int32]
@@ -86,7 +86,7 @@ class Wordings:
         every = product((own / np.where(length > 0, length, 1)).astype(np.float32), hidden.T)
         best = every.max(axis=0)
         nearest = [low + int(best[low:high].argmax()) for low, high in pairwise(heads)]
-        numbers = [block.start + at - head for block, at, head in zip(blocks, nearest, heads, strict=False)]
+        numbers = [block.start + at - head for block, at, head in zip(blocks, nearest, heads[:-1], strict=True)]
         entries = [slice(self.start[number], self.start[number + 1]) for number in numbers]
         weight = as_single(np.concatenate([self.weight[part] for part in entries]))
         index = np.concatenate([self.index[part] for part in entries])

@@ -13,12 +13,12 @@ import re
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ SHORTEST, LONGEST = 2, 5
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-AnyFloat = TypeVar("AnyFloat", bound=np.floating[Any])
 Pair = tuple[str, str]
 Span = tuple[int, int]
 Told = list[tuple[int, str, bool]]
@@ -123,10 +122,19 @@ def as_single(values: NDArray[np.floating[Any]]) -> Floats:
     return result
 
 
-def log_total(scores: NDArray[AnyFloat]) -> NDArray[AnyFloat]:
+def log_softmax(raw: Floats) -> NDArray[np.float64]:
+    """Log-probabilities over the last axis. The sum is taken in double precision: evidence is weighed by what a word changes
+    where the probability is all but 1.
+    """
+    low = raw - raw.max(axis=-1, keepdims=True)
+    result: NDArray[np.float64] = low.astype(np.float64) - np.log(np.exp(low).sum(axis=-1, keepdims=True, dtype=np.float64))
+    return result
+
+
+def log_total(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """The logarithm of the sum of exp(scores) over the last axis, which stays."""
     high = scores.max(axis=-1, keepdims=True)
-    result: NDArray[AnyFloat] = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
+    result: NDArray[np.float64] = high + np.log(np.exp(scores - high).sum(axis=-1, keepdims=True))
     return result
 
 
@@ -189,8 +197,8 @@ class Prior:
         size = 0
         for told, spans in texts:
             places = [place for place, _, _ in told]
-            word = len(names)
-            pair = word + len(told)
+            word_at = len(names)
+            pair_at = word_at + len(told)
             names += [self.number.get(name, -1) for name in _names(told)]
             each = [self._grams_of(word) if asserted else _NOTHING for _, word, asserted in told]
             until = list(accumulate(map(len, each), initial=size))  # where each word's n-grams begin
@@ -198,14 +206,18 @@ class Prior:
             size = until[-1]
             for start, end in spans:
                 first, last = bisect_left(places, start), bisect_left(places, end)
-                part = ((until[first], until[last]), (word + first, word + last), (pair + first, pair + max(first, last - 1)))
+                part = (
+                    (until[first], until[last]),
+                    (word_at + first, word_at + last),
+                    (pair_at + first, pair_at + max(first, last - 1)),
+                )
                 row_of.append(rows.setdefault(part, len(rows)))
         named = np.array(names, np.int64)
         named[named >= 0] += len(self.vocabulary)  # so that names come behind all n-grams
         keys, column = np.unique(np.concatenate([*grams, named]), return_inverse=True)
-        own, told_names = column[:size], column[size:]
-        cells = [own[low:high] for (low, high), _, _ in rows]
-        cells += [told_names[low:high] for _, *two in rows for low, high in two]
+        gram_column, name_column = column[:size], column[size:]
+        cells = [gram_column[low:high] for (low, high), _, _ in rows]
+        cells += [name_column[low:high] for _, *two in rows for low, high in two]
         row = np.concatenate([np.arange(len(rows)), np.arange(len(rows)).repeat(2)])
         at = (row * len(keys)).repeat([len(cell) for cell in cells]) + np.concatenate([_NOTHING, *cells])
         times = np.bincount(at, minlength=len(rows) * len(keys)).reshape(len(rows), len(keys))
@@ -230,25 +242,22 @@ class Prior:
 
     def read(self, text: str, spans: Sequence[Span]) -> Reading:
         """Read spans (start, end) of a text, all in one go."""
-        return self.read_each([(text, spans)])[0]
+        return next(self.read_each([(text, spans)]))
 
-    def read_each(self, texts: Sequence[tuple[str, Sequence[Span]]]) -> list[Reading]:
-        """As `read`, for many texts; what is read in one does not depend on the others."""
-        found: list[Reading] = []
+    def read_each(self, texts: Sequence[tuple[str, Sequence[Span]]]) -> Iterator[Reading]:
+        """As `read`, for many texts; on a processor (see `Product`) what is read in one does not depend on the others."""
         for first in range(0, len(texts), _TOGETHER):
             weighed = [self._weights([(listen(text), spans)]) for text, spans in texts[first : first + _TOGETHER]]
             hidden = [product(weights, as_single(self.vectors[features])) for features, weights, _ in weighed]
-            raw = self._to_scores(np.concatenate(hidden)) + self.bias
-            scores = (raw - log_total(raw)).astype(np.float64)
+            scores = log_softmax(self._to_scores(np.concatenate(hidden)) + self.bias)
             start = 0
             for (features, weight, rows), own in zip(weighed, hidden, strict=True):
-                found.append(Reading(scores[start : start + len(own)][rows], own[rows], features, weight[rows]))
+                yield Reading(scores[start : start + len(own)][rows], own[rows], features, weight[rows])
                 start += len(own)
-        return found
 
     @cached_property
     def _to_scores(self) -> Callable[[Floats], Floats]:
-        """The product with `output`, laid out once, so that the result for a row depends on no other row."""
+        """The product with `output`, which is laid out once."""
         import torch
 
         from thce.coder.llama import Product
@@ -259,9 +268,7 @@ class Prior:
     def together(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """As `log_probs`, in one go: much faster, but the last digits may depend on the other texts."""
         features, weights, rows = self._weights([(listen(text), [(0, len(text))]) for text in texts])
-        raw = self._to_scores(product(weights, as_single(self.vectors[features]))) + self.bias
-        scores = raw - log_total(raw)
-        return scores[rows].astype(np.float64)
+        return log_softmax(self._to_scores(product(weights, as_single(self.vectors[features]))) + self.bias)[rows]
 
     def log_probs(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Log-probability of every label for every text, [texts, labels]."""

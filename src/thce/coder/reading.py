@@ -1,4 +1,4 @@
-"""What the lexical prior reads in one text: the whole, its clauses, its pieces, and the known wordings nearest to them.
+"""What the lexical prior reads in a text: the whole, its clauses, its pieces, and the known wordings nearest to them.
 
 All of it is read in one go: the same words stand in the text, in a clause and in a piece.
 """

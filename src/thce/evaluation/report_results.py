@@ -93,18 +93,21 @@ def _details(evaluate: Mapping[str, Any], sets: Sequence[str]) -> str:
         "exact by code type",
     ]
     html = table(head, rows, (8,))
-    if "multi" in system:
-        part = system["multi"]
+    several = [name for name in ("multi", "unseen_multi", "visits") if name in system]
+    if several:
         names = {
             "micro_precision": "precision", "micro_recall": "recall", "macro_f1": "macro-F1", "example_f1": "F1 per note",
             "jaccard": "Jaccard", "over_coded": "notes over-coded", "under_coded": "notes under-coded",
         }  # fmt: skip
-        cells = "".join(f"<td>{percent(part[key])}</td>" for key in names)
-        html += table(
-            ["Several codes", "micro-F1", *names.values(), "codes answered (gold)"],
-            [f"<tr><td>whole system</td><td>{percent(part['micro_f1']['value'])}</td>{cells}"
-             f"<td>{part['codes_answered']:.2f} ({part['codes_gold']:.2f})</td></tr>"],
-        )  # fmt: skip
+        rows = []
+        for name in several:
+            part = system[name]
+            cells = "".join(f"<td>{percent(part[key])}</td>" for key in names)
+            rows.append(
+                f"<tr><td>{escape(title_of(name))}</td><td>{percent(part['micro_f1']['value'])}</td>{cells}"
+                f"<td>{part['codes_answered']:.2f} ({part['codes_gold']:.2f})</td></tr>"
+            )
+        html += table(["Whole system, several codes", "micro-F1", *names.values(), "codes answered (gold)"], rows)
     found = system["all"]["no_code"]
     return html + (
         f"<p>&ldquo;No code&rdquo; over all test sets: precision {percent(found['precision'])}, recall "

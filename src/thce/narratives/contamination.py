@@ -64,8 +64,10 @@ def _by_phrase(rows: Mapping[str, Sequence[Row]], phrases: PhraseSplit, examples
     count = 0
     for name, group in rows.items():
         index = hidden.get(name.split("_", 1)[0])
-        for row in group if index else ():
-            for found in index.found(key(row["narrative"])) if index else ():
+        if index is None:
+            continue
+        for row in group:
+            for found in index.found(key(row["narrative"])):
                 count += 1
                 examples.append(f"phrase: `{found}` stands in {row['id']}")
     return count

@@ -9,13 +9,13 @@ from typing import Any
 
 from thce.narratives.compose import Sentence, Style, fill, fill_lists, join, style, who
 from thce.narratives.conflicts import Conflicts
-from thce.narratives.distractors import Distractors, roles_for
+from thce.narratives.distractors import Distractors, apart, roles_for
 from thce.narratives.grammar import KINDS, Grammar, Piece
 from thce.narratives.wording import Wording, wording
 
 NONE_REASONS = ("negated", "family_history", "ruled_out", "administrative", "out_of_scope")
 _LONG = 30
-"""Words after which no further sentence is added: narratives are short on purpose (nine in ten below 35 words)."""
+"""Words after which no further sentence is added: narratives with one code are short (nine in ten below 35 words)."""
 
 NO_CODE = "-"
 """Stands where a wording outside the scope would have its code."""
@@ -193,7 +193,7 @@ class Writer:
             role = one_of(rng, roles_for(chosen[0].pair))
             candidates = self._role(kind, role)
             other = self.distractors.pick(rng, role, chosen[0]) if candidates else None
-            if other is not None and all(self.conflicts.meet(other, words) for words in chosen):
+            if other is not None and all(apart(role, words, other) and self.conflicts.meet(other, words) for words in chosen):
                 used.append(one_of(rng, candidates))
                 between = 1 + int(rng.random() * len(sentences))
                 sentences.insert(between, fill(used[-1], rng, "patient", short, {"d": other.text}))

@@ -38,7 +38,7 @@ class CoderParams:
     error; others are `review`.
     """
     calibration_rows: int = knob(50)
-    """Validation rows the weights and the confidence are fitted on."""
+    """Validation rows the weights and the confidence are fitted on; the notes of `val_visits` come on top."""
     prior_dim: int = knob(8)
     """Width of the prior's n-gram vectors."""
     prior_epochs: int = knob(1)
