@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers.decoders import ByteLevel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -82,9 +83,15 @@ class Library:
     def _grammar(self, think: bool) -> str:
         """Reasoning of any words, then lines of the code table, in the dialect of Lark that llguidance reads."""
         opening = f'{THINK_OPEN} "\\n" words {THINK_CLOSE} "\\n" ' if think else ""
-        lines = " | ".join(json.dumps(self.codes.line(number), ensure_ascii=False) for number in range(len(self.codes)))
+        lines = " | ".join(json.dumps(self._spelled(number), ensure_ascii=False) for number in range(len(self.codes)))
         words = f"words[max_tokens={MAX_REASONING}]: /(.|\\n)*/\n" if think else ""
         return f'start: {opening}code ("\\n" code)*\n{words}code: {lines}\n'
+
+    def _spelled(self, number: int) -> str:
+        """A line as its tokens spell it: behind a bracket a word has the token it has behind a blank, which llguidance takes at
+        its word."""
+        tokens = [self.fast.id_to_token(token) for token in self.codes.tokens(number)]
+        return str(ByteLevel().decode(tokens))
 
     def _allowed(self, width: int, think: bool) -> Callable[[int, Any], list[int]]:
         """Any token until the reasoning is closed, then the lines of the code tree."""
