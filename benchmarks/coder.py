@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,16 @@ CASES = [(think, batch) for think in (True, False) for batch in (BATCH, 1)]
 
 def narratives(path: str, rows: int) -> list[str]:
     """The first narratives of a prepared test set."""
-    with open(path, encoding="utf-8") as stream:
-        return [json.loads(line)["messages"][1]["content"] for _, line in zip(range(rows), stream, strict=False)]
+    from thce.files import read_jsonl
+
+    return [record["messages"][1]["content"] for record in islice(read_jsonl(path), rows)]
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for an option."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not `{text}`")
+    return int(text)
 
 
 def runner(name: str, args: argparse.Namespace) -> Callable[[Sequence[str], bool, int], list[str]]:
@@ -123,8 +132,8 @@ def in_process(args: argparse.Namespace, name: str) -> dict[str, Any]:
     for key in ("model", "coder", "codes", "input", "rows", "alone", "threads"):
         command += [f"--{key}", str(getattr(args, key))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name}: failed, see above")
+    if done.returncode:  # it has said why
+        raise SystemExit(done.returncode)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
@@ -172,10 +181,10 @@ def main() -> None:
     parser.add_argument("--coder", default="models/coder", help="calibrated coder; empty: without it")
     parser.add_argument("--codes", default="data/codes")
     parser.add_argument("--input", default="data/prepared/test_known.jsonl")
-    parser.add_argument("--rows", type=int, default=32, help="narratives of a way")
-    parser.add_argument("--alone", type=int, default=4, help="narratives one by one of the library's ways")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rows", type=positive, default=32, help="narratives of a way")
+    parser.add_argument("--alone", type=positive, default=4, help="narratives one by one of the library's ways")
+    parser.add_argument("--rounds", type=positive, default=1)
+    parser.add_argument("--threads", type=positive, default=2)
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS, metavar="WAY")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", choices=SYSTEMS, help=argparse.SUPPRESS)
@@ -230,4 +239,10 @@ def table(result: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    from thce.errors import UserError
+
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -75,3 +75,16 @@ def test_the_table_adds_up(pipeline: ModuleType) -> None:
         "| stage2 | 1,300.0 | 2,500.0 | 5,300 |",
         "| all | 1,301.3 | 2,501.5 | 5,300 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--rows", "0"), "argument --rows: must be a whole number of at least 1, not `0`"),
+        (("--systems", "coder", "--input", "nowhere.jsonl"), "error: nowhere.jsonl: no such file"),
+    ],
+)
+def test_the_benchmark_of_the_coder_answers_bad_input_in_one_line(options: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "benchmarks/coder.py", *options]
+    done = subprocess.run(command, cwd=Path(__file__).resolve().parent.parent, capture_output=True, text=True)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
