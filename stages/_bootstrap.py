@@ -20,7 +20,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep: spinning ones starve a busy machine
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # but not at once: waking them a thousand times a step costs a quarter
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # every shape of a batch has kernels; 1,024 hold gigabytes
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")  # every shape of a batch has kernels; 1,024 hold gigabytes
 os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
 
 

@@ -39,7 +39,7 @@ def main() -> None:
     stages: dict[str, dict[str, list[dict[str, object]]]] = {stage: {} for stage in prepare.STAGES}
     left_out = 0
     for name, wanted in sizes.items():
-        one, two, three = prepare.divide(rows[name], wanted, seed)
+        one, two, three = prepare.divide(rows[name], wanted, seed, evenly=name == "train")
         traced = in_halves(partial(examples.traced, book=book, system=settings.system_stage2, seed=seed), two)
         paired = [examples.stage3(row, book, settings.system_stage2, seed, lexicon, index) for row in three]
         stages["stage1"][name] = [examples.stage1(row, book, settings.system_stage1) for row in one]

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -112,16 +113,43 @@ def test_a_row_without_a_field_is_named() -> None:
         examples.check({name: value for name, value in KNEE.items() if name != "evidence"}, book(), 40)
 
 
-def test_stages_share_no_narrative_while_there_are_enough() -> None:
-    rows = [{"id": number} for number in range(100)]
-    one, two, three = prepare.divide(rows, (50, 30, 20), SEED)
+def spread(count: int) -> list[dict[str, Any]]:
+    """Rows of one code in ten wordings of falling frequency, every fifth without a code and every tenth with two."""
+    names = [f"wording {place}" for place in range(10) for _ in range(10 - place)]
+    rows = []
+    for number in range(count):
+        codes = 0 if number % 5 == 1 else 2 if number % 10 == 0 else 1
+        phrases = [names[(7 * number + 3 * place) % len(names)] for place in range(codes)]
+        rows.append({"id": number, "evidence": [{"code_type": "ICD10", "code": "M10.9", "phrase": one} for one in phrases]})
+    return rows
+
+
+@pytest.mark.parametrize("evenly", [False, True])
+def test_stages_share_no_narrative_while_there_are_enough(evenly: bool) -> None:
+    rows = spread(100)
+
+    def deal(*sizes: int) -> list[list[Any]]:
+        return prepare.divide(rows, sizes, SEED, evenly)
+
+    one, two, three = deal(50, 30, 20)
     assert [len(part) for part in (one, two, three)] == [50, 30, 20]
     assert len({row["id"] for part in (one, two, three) for row in part}) == 100
     assert one != rows[:50]
-    one, two, three = prepare.divide(rows, (50, 40, 40), SEED)
+    one, two, three = deal(50, 40, 40)
     assert len({row["id"] for row in three}) == 40
-    assert sum(row in one for row in three) == 30
-    assert [len(part) for part in prepare.divide(rows, (150, 10), SEED)] == [100, 10]
+    assert sum(row in [*one, *two] for row in three) == 30
+    assert [len(part) for part in deal(150, 10, 5)] == [100, 10, 5]
+
+
+def test_traces_name_every_wording_about_equally_often() -> None:
+    rows = spread(550)
+    chosen = prepare.even(rows, 200)
+    assert len(chosen) == 200 and chosen == [row for row in rows if row in chosen]
+    assert Counter(len(row["evidence"]) for row in chosen) == {1: 140, 0: 40, 2: 20}
+    open_to_choice = [row for row in rows if row in chosen or len(row["evidence"]) == 1]
+    there, seen = (Counter(item["phrase"] for row in some for item in row["evidence"]) for some in (open_to_choice, chosen))
+    assert max(there.values()) > 2 * max(seen.values())
+    assert all(seen[name] >= min(count, max(seen.values()) - 1) for name, count in there.items())
 
 
 def test_held_out_phrases_stay_out_of_the_text_for_the_base_model() -> None:

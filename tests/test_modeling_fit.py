@@ -10,6 +10,7 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
+from torch.nn import functional
 from training_settings import DPO
 from transformers import PreTrainedTokenizerFast, get_scheduler
 from trl import SFTConfig, SFTTrainer
@@ -17,7 +18,7 @@ from trl import SFTConfig, SFTTrainer
 from thce import files
 from thce.answers import format_answer
 from thce.errors import UserError
-from thce.modeling import base, chat, checkpoints, dpo, fit, runtime, sft, tokenizer
+from thce.modeling import base, chat, checkpoints, dpo, fit, loss, runtime, sft, tokenizer
 from thce.modeling.muon import Stacked
 from thce.modeling.trainer import SupervisedTrainer
 from thce.settings.modeling import BaseParams, Stage1Params
@@ -328,3 +329,27 @@ def test_a_missing_model_and_an_unpinned_hub_name_are_named(tmp_path: Path) -> N
 
 def _tok() -> PreTrainedTokenizerFast:
     return tokenizer.train(["cough"] * 3, 300)
+
+
+def test_the_loss_and_its_gradient_are_torchs_whatever_is_filled_up() -> None:
+    torch.manual_seed(3)
+    labels = torch.randint(0, 50, (700,))
+    labels[torch.rand(700) < 0.6] = -100
+    vectors = torch.randn(700, 8)
+    where, wanted = loss.places(labels)
+    assert len(where) % loss.STRIDE == 0 and (wanted != -100).sum() == (labels != -100).sum()
+    assert torch.equal(labels[where][wanted != -100], wanted[wanted != -100])
+    for precision, close in ((torch.float32, 1e-6), (torch.bfloat16, 1e-2)):
+        weight = torch.randn(50, 8, requires_grad=True)
+        ours = loss.cross_entropy((vectors[where] @ weight.T).to(precision), wanted)
+        theirs = functional.cross_entropy((vectors @ weight.T).to(precision).float(), labels, reduction="sum")
+        assert torch.allclose(ours, theirs, rtol=1e-6)
+        (mine,) = torch.autograd.grad(3 * ours, weight)
+        (other,) = torch.autograd.grad(3 * theirs, weight)
+        assert torch.allclose(mine, other, rtol=close, atol=close * float(other.abs().max()))
+
+
+def test_a_batch_in_which_nothing_counts_has_no_loss() -> None:
+    where, wanted = loss.places(torch.full((9,), -100))
+    logits = torch.randn(9, 5, requires_grad=True)[where]
+    assert float(loss.cross_entropy(logits, wanted)) == 0

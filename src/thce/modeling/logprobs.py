@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from trl.trainer.utils import FusedCausalLMOutput
 
-IGNORED = -100
+from thce.modeling.loss import IGNORED
 
 
 def add_head(model: Any, temperature: float = 1.0, outputs: tuple[str, ...] = ("log_probs",), **_: Any) -> None:

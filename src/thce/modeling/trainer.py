@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 from transformers import PreTrainedModel
 from trl import DPOTrainer, SFTTrainer
 
 from thce.errors import UserError
+from thce.modeling.loss import IGNORED, cross_entropy, places
 from thce.modeling.muon import muon
 
 
@@ -48,7 +48,8 @@ class SupervisedTrainer(Finite, SFTTrainer):
 
     Without a GPU, TRL 1.16 projects every position onto the vocabulary and masks what is not supervised afterwards. With a
     prompt of fifty tokens and an answer of ten, that is half of a small model's arithmetic. Here those positions are
-    dropped first. With `muon_learning_rate` the matrices inside the layers learn with Muon.
+    dropped first, and the loss is `thce.modeling.loss`. With `muon_learning_rate` the matrices inside the layers learn with
+    Muon.
     """
 
     def __init__(self, *arguments: Any, muon_learning_rate: float | None = None, **named: Any) -> None:
@@ -84,12 +85,12 @@ class SupervisedTrainer(Finite, SFTTrainer):
         # wrapped for several processes: the wrapper must see the whole pass
         if self.accelerator.num_processes > 1 or not isinstance(model, PreTrainedModel):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels = inputs["labels"][:, 1:]
-        wanted = labels != -100
+        labels = inputs["labels"][:, 1:].flatten()
+        asked, wanted = places(labels)
         whole: Any = model
         with self.accelerator.autocast():  # the model's own forward, which would enter it, is not called
             passed = whole.base_model(inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
-            logits = whole.get_output_embeddings()(passed.last_hidden_state[:, :-1][wanted])
-        count = wanted.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = functional.cross_entropy(logits.float(), labels[wanted], reduction="sum") / torch.as_tensor(count).clamp(min=1)
+            logits = whole.get_output_embeddings()(passed.last_hidden_state[:, :-1].flatten(0, 1)[asked])
+        count = (labels != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = cross_entropy(logits, wanted) / torch.as_tensor(count).clamp(min=1)
         return (loss, {"logits": logits}) if return_outputs else loss

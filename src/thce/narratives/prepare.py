@@ -19,21 +19,50 @@ Record = Mapping[str, Any]
 STAGES = ("stage1", "stage2", "stage3")
 
 
-def divide(rows: Sequence[Row], sizes: Sequence[int], seed: int) -> list[list[Row]]:
-    """Deal shuffled rows to the stages, one after the other, each row once while there are enough.
+def divide(rows: Sequence[Row], sizes: Sequence[int], seed: int, evenly: bool = False) -> list[list[Row]]:
+    """Deal shuffled rows to the stages, each row once while there are enough.
 
-    A stage that asks for more than is left goes on at the beginning of the same order; it never gets a row twice, so
-    it gets at most all of them.
+    They get them in turn; `evenly`, the second stage chooses first, by `even`. A stage that asks for more than is left gets
+    rows that another has, so it gets at most all of them.
     """
     order = list(rows)
     Random(derive(seed, "prepare", "order")).shuffle(order)
-    parts: list[list[Row]] = []
-    start = 0
-    for size in sizes:
-        take = min(size, len(order))
-        parts.append([order[(start + number) % len(order)] for number in range(take)])
-        start += take
-    return parts
+    answers, traces, pairs = (min(size, len(order)) for size in sizes)
+    chosen = even(order, traces) if evenly else (order + order)[answers : answers + traces]
+    taken = {id(row) for row in chosen}
+    ring = [row for row in order if id(row) not in taken] + chosen
+    return [ring[:answers], chosen, [ring[(answers + number) % len(ring)] for number in range(pairs)]]
+
+
+def even(rows: Sequence[Row], size: int) -> list[Row]:
+    """`size` of the rows, in their order, that name every wording about equally often: what a model is to know of a wording it
+    learns where it sees it, and of rows drawn blindly a fifth of the wordings would see none.
+
+    Rows of one code and rows of none or several keep their shares; the latter are the first of their kind.
+    """
+    single = [row for row in rows if len(row["evidence"]) == 1]
+    wanted = round(size * len(single) / len(rows))
+    chosen = [row for row in rows if len(row["evidence"]) != 1][: size - wanted]
+    seen = Counter(_wording(item) for row in chosen for item in row["evidence"])
+    limit = 0
+    while wanted:
+        left = []
+        for row in single:
+            name = _wording(row["evidence"][0])
+            if wanted and seen[name] <= limit:
+                seen[name] += 1
+                wanted -= 1
+                chosen.append(row)
+            else:
+                left.append(row)
+        single = left
+        limit += 1
+    taken = {id(row) for row in chosen}
+    return [row for row in rows if id(row) in taken]
+
+
+def _wording(item: Mapping[str, Any]) -> tuple[str, str, str]:
+    return item["code_type"], item["code"], key(item["phrase"])
 
 
 def pretraining(book: CodeBook, rows: Sequence[Row], held_out: PhraseIndex) -> tuple[list[str], int]:

@@ -15,11 +15,11 @@ class PrepareParams:
     section: ClassVar[str] = "prepare"
 
     stage1_train: int = knob(1)
-    """Training narratives of stage 1 (answer only). Served first; no narrative serves two stages while there are enough."""
+    """Training narratives of stage 1 (answer only). No narrative serves two stages while there are enough."""
     stage1_val: int = knob(1)
     """Validation examples of stage 1."""
     stage2_train: int = knob(1)
-    """Training narratives of stage 2 (with reasoning)."""
+    """Training narratives of stage 2 (with reasoning), chosen first, so that every wording is seen about equally often."""
     stage2_val: int = knob(1)
     """Validation examples of stage 2."""
     stage3_train: int = knob(1)
