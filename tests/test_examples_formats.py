@@ -152,6 +152,14 @@ def test_traces_name_every_wording_about_equally_often() -> None:
     assert all(seen[name] >= min(count, max(seen.values()) - 1) for name, count in there.items())
 
 
+def test_what_the_traces_leave_is_in_no_order() -> None:
+    one, _, three = prepare.divide(spread(6000), (2400, 3000, 600), SEED, evenly=True)
+    for part in (one[:300], one[-300:], three):
+        kinds = Counter(len(row["evidence"]) for row in part)
+        assert kinds[0] / len(part) == pytest.approx(0.2, abs=0.07)
+        assert kinds[2] / len(part) == pytest.approx(0.1, abs=0.05)
+
+
 def test_held_out_phrases_stay_out_of_the_text_for_the_base_model() -> None:
     rows = [KNEE, row("A: gout flare.", ("ICD10", "M10.9", "gout flare"))]
     texts, dropped = prepare.pretraining(book(), rows, PhraseIndex([key("gout flare")]))

@@ -30,7 +30,10 @@ def divide(rows: Sequence[Row], sizes: Sequence[int], seed: int, evenly: bool = 
     answers, traces, pairs = (min(size, len(order)) for size in sizes)
     chosen = even(order, traces) if evenly else (order + order)[answers : answers + traces]
     taken = {id(row) for row in chosen}
-    ring = [row for row in order if id(row) not in taken] + chosen
+    rest = [row for row in order if id(row) not in taken]
+    if evenly:  # rows with a new wording were taken wherever they stood first: what is left is in no chance order any more
+        Random(derive(seed, "prepare", "rest")).shuffle(rest)
+    ring = rest + chosen
     return [ring[:answers], chosen, [ring[(answers + number) % len(ring)] for number in range(pairs)]]
 
 

@@ -272,6 +272,7 @@ class Writer:
 
 
 def one_of(rng: Random, choices: Sequence[Any]) -> Any:
+    """One of `choices`, each as likely, by one draw of `rng`: unlike `Random.choice`, the same in every version of Python."""
     return choices[int(rng.random() * len(choices))]
 
 
@@ -282,6 +283,8 @@ def _item(piece: Piece, name: str) -> tuple[Piece, Wording]:
 
 
 def row_of(text: Sentence, codes: Sequence[Wording], used: Sequence[Piece]) -> dict[str, Any]:
+    """The row of one text: `codes` in their order, and for each span its place in characters, end exclusive, with the
+    wording it was written from. `used` are the pieces of the grammar, first the one that gives the kind of the note."""
     evidence = [
         {
             "code_type": codes[number].code_type,
