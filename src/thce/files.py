@@ -42,7 +42,7 @@ def rounded(value: Any, digits: int = DIGITS) -> Any:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write the whole file or nothing: into `<name>.part` beside it, then rename."""
+    """Write the whole file or nothing: into `<name>.part` beside it, then rename. Raises `UserError` where that fails."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,8 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def write_jsonl(path: Path | str, rows: Iterable[dict[str, Any]]) -> int:
-    """One compact JSON object per line, in the order given (keys keep their order); returns the number of rows."""
+    """One compact JSON object per line, in the order given (keys keep their order); returns the number of rows.
+    Raises `UserError` where the place cannot be written."""
     path = Path(path)
     count = 0
     try:
@@ -101,7 +102,8 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_jsonl(path: Path | str) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file, one at a time; blank lines are passed over, a bad line is named as `file:line`."""
+    """The objects of a JSONL file, one at a time; blank lines are passed over, a bad line is a
+    `UserError` that names `file:line`, as is a file that is missing or cannot be read."""
     path = Path(path)
     try:
         stream = path.open("rb")

@@ -71,7 +71,7 @@ def load(section: type[T], path: Path | str = FILE) -> T:
 
 
 def load_scalar(name: str, path: Path | str = FILE) -> int:
-    """A top-level whole number: `seed` or `threads`."""
+    """A top-level whole number: `seed` or `threads`. Any other value is an error (`UserError`)."""
     value = read_yaml(path).get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value < (1 if name == "threads" else 0):
         raise UserError(f"{path}: {name}", f"must be a whole number, not `{value}`", f"write `{name}: 2`")

@@ -379,7 +379,7 @@ class Coder:
 
 def read_systems(model_folder: Path | str) -> tuple[str, str]:
     """The system prompts a model was trained with: for reasoning, and for answering directly (the same if only one is
-    known).
+    known). Raises `UserError` where no trained model lies.
     """
     path = Path(model_folder) / "prompt.json"
     if not path.is_file():

@@ -310,7 +310,7 @@ class Decoder:
         return Rows.start(self.model, numbers, prompts, self._prefix(prefix))
 
     def batches(self, prompts: Sequence[Sequence[int]], room: int = 0, size: int | None = None) -> Iterator[list[int]]:
-        """Numbers of prompts, in batches of like length; `room` tokens must fit behind the longest."""
+        """Numbers of prompts, in batches of like length. `UserError` if the longest and `room` tokens exceed the context."""
         size = size or self.batch_size
         order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
         if order and len(prompts[order[-1]]) + room > self.model.context:
@@ -348,7 +348,8 @@ class _Traces:
 
 
 def read_tokenizer(folder: Path | str) -> Tokenizer:
-    """The tokenizer of a folder, without the library that trained it: importing that takes longer than coding."""
+    """The tokenizer of a folder, without the library that trained it: importing that takes longer than coding.
+    Raises `UserError` where there is none."""
     path = Path(folder) / "tokenizer.json"
     if not path.is_file():
         raise UserError(str(folder), "no tokenizer here", "run `make repro` (or `dvc repro`) first")

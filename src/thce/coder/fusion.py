@@ -99,7 +99,8 @@ def highest(scores: Floats, count: int) -> NDArray[np.int64]:
 
 
 def load(folder: Path | str) -> dict[str, Any]:
-    """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES` it has fitted."""
+    """`coder.json` as the stage `calibrate` wrote it: `params`, and a `Fusion` for each of `MODES` it has fitted.
+    Raises `UserError` where it is missing or incomplete."""
     path = Path(folder) / SETTINGS
     if not path.is_file():
         raise UserError(str(folder), "the coder is not calibrated yet", "run `make repro` (or `dvc repro calibrate`) first")

@@ -58,7 +58,7 @@ class Trie:
 
 
 def build(sequences: Sequence[Sequence[int]]) -> Trie:
-    """The tree of `sequences` of token ids; none may be empty, equal to another, or the beginning of another."""
+    """The tree of `sequences` of token ids; ValueError if there is none, or one is empty, equal to another, or begins it."""
     lengths = np.fromiter((len(sequence) for sequence in sequences), np.int32, len(sequences))
     depth = int(lengths.max(initial=0))
     if not len(sequences) or int(lengths.min()) < 1:
@@ -160,7 +160,8 @@ class CodeSet:
         return ids[1:]
 
     def tokens(self, number: int) -> list[int]:
-        """The whole line's token ids, as in training; they begin with `spelled[number]`."""
+        """The whole line's token ids, as in training; they begin with `spelled[number]`. Raises `UserError` where the tokenizer
+        joins a code with what follows it."""
         if number in self._tokens:
             return self._tokens[number]
         ids: list[int] = self.tokenizer.encode(self.line(number), add_special_tokens=False).ids

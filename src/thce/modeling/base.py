@@ -61,7 +61,8 @@ def scratch(params: BaseParams, tokenizer: PreTrainedTokenizerBase, seed: int) -
 
 
 def pretrained(params: BaseParams) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer from a local folder or, at a pinned revision, from the hub; made fit for the chat format."""
+    """Model and tokenizer from a local folder or, at a pinned revision, from the hub; made fit for the chat format.
+    Raises `UserError` without a revision for the hub, or where it cannot be loaded."""
     local = Path(params.source).is_dir()
     if not local and not params.revision:
         raise UserError(

@@ -59,6 +59,7 @@ def train_stage(
 
     Metrics are taken on held-out pairs (`data/val.jsonl`) before and after: how often the implicit reward prefers the chosen
     side, its margin, and the log-probabilities of both sides (both can fall while the margin grows).
+    Raises `UserError` where no pair has a wanted origin, one is too long, weights do not fit losses, or a loss is no number.
     """
     if len(settings.loss_type) != len(settings.loss_weights):
         raise UserError(

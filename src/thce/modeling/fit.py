@@ -160,7 +160,7 @@ def drop_printer(trainer: Any) -> None:
 
 def micro_batch(settings: Settings, world: int, stage: str) -> int:
     """Rows per forward pass and process. With several processes at most `micro_batch`, so that a step has `batch_size` rows
-    whatever their number."""
+    whatever their number; `UserError` where they cannot share it evenly."""
     if world == 1:
         return settings.micro_batch
     if settings.batch_size % world:
@@ -170,7 +170,8 @@ def micro_batch(settings: Settings, world: int, stage: str) -> int:
 
 
 def common(settings: Settings, run: Path, seed: int, rows: int, stage: str) -> dict[str, Any]:
-    """Arguments every trainer here gets."""
+    """Arguments every trainer here gets, for `rows` examples. `UserError` where `batch_size` is no multiple of rows per pass
+    and processes."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     micro = micro_batch(settings, world, stage)
     per_step = micro * world

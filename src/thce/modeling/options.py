@@ -16,7 +16,8 @@ TRACKERS = ("wandb", "mlflow", "tensorboard")
 
 
 def trackers(names: Sequence[str], stage: str) -> dict[str, Any]:
-    """Arguments of the trainer for the trackers in `names`. Without any none is used and nothing leaves the machine."""
+    """Arguments of the trainer for the trackers in `names`. Without any none is used and nothing leaves the machine.
+    Raises `UserError` for one that is unknown or not installed."""
     where = f"params.yaml: {stage}.report_to"
     for name in names:
         if name not in TRACKERS:

@@ -72,7 +72,8 @@ def train_stage(
     """Train `parent` on the prompts of `train` (rows of data/prepared/stage3) and write the model to `out`.
 
     Returns counts of groups and the mean reward: of the first and last tenth of the steps, and on the held-out prompts `val`
-    before and after, one completion each, drawn at the training temperature. An interrupted run starts anew.
+    before and after, one completion each, drawn at the training temperature. An interrupted run starts anew; several
+    processes are an error (`UserError`).
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("params.yaml: stage3.rlvr_steps", "several processes are not supported here", "set it to 0")

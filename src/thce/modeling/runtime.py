@@ -51,7 +51,8 @@ def main_process() -> bool:
 
 
 def use_bf16(precision: str) -> bool:
-    """Whether to compute in bfloat16. `auto` says yes where the hardware has it: elsewhere it is emulated and slower."""
+    """Whether to compute in bfloat16. `auto` says yes where the hardware has it: elsewhere it is emulated and slower.
+    Any other word than `auto`, `bf16` and `fp32` is an error (`UserError`)."""
     if precision not in ("auto", "bf16", "fp32"):
         raise UserError("precision", f"`{precision}` is unknown", "use auto, bf16 or fp32")
     if precision != "auto":

@@ -100,7 +100,8 @@ def row(note: Note, corpus: str, left_out: Counter[str]) -> dict[str, Any]:
 
 def aci_bench(folder: Path, left_out: Counter[str]) -> list[Note]:
     """ACI-Bench visit notes: `encounter_id, note` beside label files `Document ID, ICD10, Description`; or MedCodER's
-    `text.csv` with `diagnosis.csv`; or one table with the codes in a column of their own.
+    `text.csv` with `diagnosis.csv`; or one table with the codes in a column of their own. Raises `UserError` where there are
+    no notes, or no codes, or a label has none.
     """
     notes: dict[str, Note] = {}
     labels: list[tuple[str, str, str, int, int, str]] = []  # place, document, code, start, end, words
@@ -147,7 +148,8 @@ def _note(notes: dict[str, Note], name: str, text: str, place: str) -> Note:
 
 def codiesp(folder: Path, language: str, left_out: Counter[str]) -> list[Note]:
     """CodiEsp clinical cases: a split with `text_files_en` (or `text_files`) and its `*D.tsv` or `*X.tsv`, or the folder
-    above with several splits. The places in `*X.tsv` are those of the Spanish text, so English rows have no evidence.
+    above with several splits. The places in `*X.tsv` are those of the Spanish text, so English rows have no evidence. Raises
+    `UserError` where the layout is another, or a case of the tables has no text.
     """
     texts = "text_files_en" if language == "en" else "text_files"
     splits = [one for one in (folder, *sorted(folder.iterdir())) if (one / texts).is_dir() and any(one.glob("*[DX].tsv"))]

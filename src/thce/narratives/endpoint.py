@@ -226,7 +226,8 @@ class Journal:
 
 @contextmanager
 def journal(path: Path) -> Iterator[Journal]:
-    """The journal, held by this process alone: two runs at once would pay for the same requests."""
+    """The journal, held by this process alone: two runs at once would pay for the same requests. Raises
+    `UserError` where another holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{path}.lock")
     try:

@@ -68,6 +68,7 @@ def tasks(stage: int, count: int, seed: int, book: CodeBook) -> Iterator[Task]:
     """The first `count` tasks of a stage; a larger count begins with the same ones.
 
     Codes come in an order fixed by the seed, each once per round; for stage 3 only codes with a near neighbour.
+    Any other stage than 1, 2 and 3 is an error (`UserError`).
     """
     if stage not in STAGES:
         raise UserError("--stage", f"`{stage}` is unknown", "use 1, 2 or 3")

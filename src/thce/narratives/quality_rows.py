@@ -47,7 +47,8 @@ class Example:
 
 
 def examples(path: str, say: Callable[[int, str, str], None]) -> Iterator[Example]:
-    """The rows that can be read; `say(line, rule, message)` hears of all that is wrong with their shape."""
+    """The rows that can be read; `say(line, rule, message)` hears of all that is wrong with their shape.
+    Raises `UserError` where the file is missing or cannot be read."""
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed by the `with` below, opened here for its own errors
     except FileNotFoundError:

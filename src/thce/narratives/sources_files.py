@@ -25,7 +25,8 @@ _OWN = {"icd10": "ICD10", "cpt": "CPT", "hcpcs": "HCPCS"}
 
 
 def table(config: Table, reject: Reject) -> Iterator[Record]:
-    """The records of a JSONL, CSV or parquet file; the format is told by the name's ending."""
+    """The records of a JSONL, CSV or parquet file; the format is told by the name's ending, any other
+    is an error (`UserError`)."""
     name = config.path.removesuffix(".gz")
     if name.endswith((".jsonl", ".ndjson")):
         lines = json_lines(config.path, config.encoding)
@@ -101,7 +102,8 @@ def code_cells(cell: Any, code_type: str) -> list[Pair]:
 
 
 def narrative_rows(path: str) -> Iterator[Record]:
-    """A file in the narrative row shape, as the stage `narratives` or a collection writes it."""
+    """A file in the narrative row shape, as the stage `narratives` or a collection writes it. Raises `UserError`
+    for a row of another shape."""
     for number, row in enumerate(read_jsonl(path), 1):
         place = f"{path}:{number}"
         try:
@@ -122,7 +124,8 @@ def narrative_rows(path: str) -> Iterator[Record]:
 
 
 def generated(path: str) -> Iterator[Record]:
-    """The records of `thce data generate`: messages or preference prompts with codes and evidence in `_metadata`."""
+    """The records of `thce data generate`: messages or preference prompts with codes and evidence in `_metadata`.
+    Raises `UserError` where the file is missing or a line is none of them."""
     mend = "make it with `thce data generate --stage 1 --count 100 --model NAME --base-url URL --output FILE`"
     if not Path(path).is_file():
         raise UserError(path, "no such file", mend)
@@ -166,7 +169,7 @@ def opened(path: str, encoding: str, mend: str = "check the path") -> Iterator[I
 
 
 def json_lines(path: str, encoding: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) for every line that is not blank."""
+    """(place, object) for every line that is not blank; one that is no JSON object is an error (`UserError`)."""
     with opened(path, encoding) as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -184,7 +187,7 @@ def csv_lines(
     path: str, encoding: str, delimiter: str, reject: Reject, mend: str = "check the path"
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """(place, row) of a CSV file with a header; the line named is the row's last one. A row with other columns is
-    rejected."""
+    rejected; what is not CSV is an error (`UserError`)."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default of 128 KiB cuts off long discharge summaries
     with opened(path, "utf-8-sig" if encoding == "utf-8" else encoding, mend) as stream:
         reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
@@ -200,7 +203,8 @@ def csv_lines(
 
 
 def parquet_lines(path: str, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, row) of a parquet file, read in batches; only the columns named."""
+    """(place, row) of a parquet file, read in batches; only the columns named. Raises `UserError` where it is missing
+    or none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

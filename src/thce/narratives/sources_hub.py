@@ -16,7 +16,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def records(config: Hub, reject: Reject) -> Iterator[Record]:
     """One record per row of the split. `dataset` may be a local folder of data files; then `revision` is only
-    checked."""
+    checked. Raises `UserError` where it is no commit, or the rows cannot be read."""
     if not _COMMIT.fullmatch(config.revision):
         raise UserError(
             f"{config.name}: revision",

@@ -140,6 +140,7 @@ class Wording:
 
     @property
     def pair(self) -> tuple[str, str]:
+        """Code type and code."""
         return self.code_type, self.code
 
     @property
@@ -149,6 +150,7 @@ class Wording:
 
     @property
     def may_be_stable(self) -> bool:
+        """Whether a note may call it stable: a lasting condition whose wording tells no course of its own."""
         return self.code_type == "ICD10" and self.code.startswith(_LASTING_CODES) and not _MOVING.search(self.text)
 
     @property

@@ -63,7 +63,8 @@ def answer(row: Mapping[str, Any], book: CodeBook) -> str:
 
 
 def quotable(narrative: str, span: Mapping[str, Any]) -> str:
-    """The evidence as it can stand on one line of a trace: the longest piece between line breaks and control tokens."""
+    """The evidence as it can stand on one line of a trace: the longest piece between line breaks and control tokens.
+    Raises `UserError` where it does not stand at its place in the narrative."""
     text = narrative[span["start"] : span["end"]]
     if text != span["text"] or not text:
         raise UserError(str(span.get("code", "")), "evidence is not where it is said to be", "rebuild data/narratives")
