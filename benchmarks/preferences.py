@@ -85,9 +85,10 @@ VARIANTS = {
     "sigmoid_norm": losses("sigmoid_norm", "sft", beta=5.0),
     "sft": losses("sft", learning_rate=1e-4),
     "sft_3e-4": losses("sft", learning_rate=3e-4, epochs=3.0),
-    "with_completed": Variant({"origins": ("own", "completed")}),
-    "with_built": Variant({"origins": ("own", "built")}),
-    "with_mended": Variant({"origins": ("own", "completed", "mended")}),
+    "own_alone": Variant({"origins": ("own",)}),
+    "with_completed": Variant({"origins": ("own", "uncoded", "completed")}),
+    "with_built": Variant({"origins": ("own", "uncoded", "built")}),
+    "with_mended": Variant({"origins": ("own", "uncoded", "completed", "mended")}),
     "rlvr": Variant({"rlvr_steps": 30}),
     "rlvr_1e-4": Variant({"rlvr_steps": 30, "rlvr_learning_rate": 1e-4}),
 }

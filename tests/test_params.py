@@ -92,7 +92,7 @@ def test_wrong_values_are_named(tmp_path: Path, key: str, value: str, fault: str
 @pytest.mark.parametrize(
     ("old", "fault"),
     [
-        ("    - own\n", "stage3.origins: must be one of own, completed, mended, built, not `mine`"),
+        ("    - own\n", "stage3.origins: must be one of own, completed, mended, built, uncoded, not `mine`"),
         ("    - known\n", "evaluate.test_sets: must be one of known, unseen_phrase"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,10 @@ def test_a_trace_of_several_codes_completes_a_sample_that_lacks_some() -> None:
 
 def test_where_no_sample_fails_a_built_negative_is_rejected_or_nothing() -> None:
     good = [Judged("g", None, 3)]
-    assert pairs.choose(good, "trace", ("denied", "n")) == Pair("g", "n", "built", "denied")
+    code = "ICD10: J20.9 (Acute bronchitis, unspecified)"
+    assert pairs.choose(good, code, ("denied", "n")) == Pair("g", "n", "built", "denied")
+    nothing = "NONE: (no code supported by the text)"
+    assert pairs.choose(good, nothing, ("denied", "n")) == Pair("g", "n", "uncoded", "denied")
     assert pairs.choose(good, "trace", None) is None
 
 
@@ -105,9 +109,11 @@ def test_the_mix_keeps_to_its_caps_and_repeats() -> None:
     assert max(codes.values()) <= 4
     without = [(f"none-{i}", pairs.NO_CODE, Pair("c", "r", "own", WRONG)) for i in range(9)]
     assert len(pairs.mix(without, 0.25, 4, 24, 3)) == 9  # texts without a code are as many as they are
+    both = pairs.mix([*found, *((name, code, replace(pair, origin="uncoded")) for name, code, pair in without)], 0.25, 4, 24, 3)
+    assert sum(pair.origin in ("built", "uncoded") for _, pair in both) == 6  # they share the place of built pairs
     mended = [(f"mended-{i}", f"E{i}", Pair("c", "r", "mended", WRONG)) for i in range(50)]
-    both = Counter(pair.origin for _, pair in pairs.mix([*mended, *found], 0.25, 4, 32, 3))
-    assert both == {"own": 20, "mended": 4, "built": 8}  # the model's own contrasts go first
+    origins = Counter(pair.origin for _, pair in pairs.mix([*mended, *found], 0.25, 4, 32, 3))
+    assert origins == {"own": 20, "mended": 4, "built": 8}  # the model's own contrasts go first
     completed = [(f"completed-{i}", f"F{i}", Pair("c", "r", "completed", WRONG)) for i in range(3)]
     every = Counter(pair.origin for _, pair in pairs.mix([*mended, *completed, *found], 0.25, 4, 32, 3))
     assert every == {"own": 20, "completed": 3, "mended": 1, "built": 8}

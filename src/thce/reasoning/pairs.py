@@ -43,8 +43,9 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class Pair:
     """A chosen and a rejected completion. `origin`: `own` (both sampled), `completed` (the built trace against a sample that
-    names codes, but fewer), `mended` (the built trace against another sample) or
-    `built` (a good sample, or the built trace, against a built negative); `fault` names what is wrong with the rejected."""
+    names codes, but fewer), `mended` (the built trace against another sample),
+    `built` (a good sample, or the built trace, against a built negative) or `uncoded` (the same of a text without a code);
+    `fault` names what is wrong with the rejected."""
 
     chosen: str
     rejected: str
@@ -81,7 +82,7 @@ def choose(judged: Sequence[Judged], trace: str, negative: tuple[str, str] | Non
         missing = 0 < len(parse(worse.text).codes) < len(parse(trace).codes)
         return Pair(text, worse.text, "own" if good else "completed" if missing else "mended", worse.fault or BROKEN)
     if negative is not None:
-        return Pair(good[0].text if good else trace, negative[1], "built", negative[0])
+        return Pair(good[0].text if good else trace, negative[1], "built" if parse(trace).codes else "uncoded", negative[0])
     return None
 
 
@@ -96,27 +97,27 @@ def mix(
     """At most `max_pairs` of the (id, first code, pair) triples, in seeded order: the model's own contrasts, then its completed
     and its mended samples, then built ones.
 
-    Built pairs make up at most `built_share` of the result; no code leads more than `max_per_code` pairs. Pairs of texts
-    without a code (`NO_CODE`) are not held to that: they are a tenth of the prompts, and without them the model learns to
-    code whatever it reads.
+    Built pairs, `uncoded` ones among them, make up at most `built_share` of the result; no code leads more than
+    `max_per_code` pairs. Pairs of texts without a code (`NO_CODE`) are not held to that: they are few, and without them the
+    model learns to code whatever it reads.
     """
     order = list(pairs)
     Random(derive(seed, "mix")).shuffle(order)
     per_code: Counter[str] = Counter()
     taken: list[tuple[str, Pair]] = []
 
-    def take(origin: str, limit: int) -> None:
+    def take(origins: Sequence[str], limit: int) -> None:
         for name, code, pair in order:
             if len(taken) >= limit:
                 return
-            if pair.origin == origin and (code == NO_CODE or per_code[code] < max_per_code):
+            if pair.origin in origins and (code == NO_CODE or per_code[code] < max_per_code):
                 per_code[code] += 1
                 taken.append((name, pair))
 
     for origin in ("own", "completed", "mended"):
-        take(origin, round(max_pairs * (1 - built_share)))
+        take([origin], round(max_pairs * (1 - built_share)))
     own = len(taken)
     built = round(own * built_share / (1 - built_share)) if built_share < 1 else max_pairs
-    take("built", min(max_pairs, own + built))
+    take(["built", "uncoded"], min(max_pairs, own + built))
     Random(derive(seed, "order")).shuffle(taken)
     return taken

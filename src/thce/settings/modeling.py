@@ -136,10 +136,11 @@ class Stage3Params:
     """Losses of TRL's DPOTrainer that are added, e.g. `sigmoid` (DPO) and `sft` (likelihood of the chosen side)."""
     loss_weights: tuple[float, ...] = knob()
     """One weight per loss."""
-    origins: tuple[str, ...] = knob(choices=("own", "completed", "mended", "built"))
+    origins: tuple[str, ...] = knob(choices=("own", "completed", "mended", "built", "uncoded"))
     """Which pairs are trained on: `own` (both sides sampled), `completed` (built trace against a sample that names codes, but
-    fewer), `mended` (built trace against another sample), `built` (against a built negative). With `completed` the model names
-    several codes more often, also where there is one, and less of its reasoning holds."""
+    fewer), `mended` (built trace against another sample), `built` (against a built negative), `uncoded` (the same of a text
+    without a code). With `completed` the model names several codes more often, also where there is one, and less of its
+    reasoning holds; without `uncoded` it codes texts that have no code."""
     max_grad_norm: float = knob(0)
     """Gradients are scaled down to this norm."""
     max_length: int = knob(16)
