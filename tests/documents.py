@@ -116,3 +116,25 @@ def fits(shown: list[str], printed: str) -> bool:
     pattern = "".join(parts)
     text = "\n".join(line.rstrip() for line in printed.splitlines()) + "\n" if printed else ""
     return re.fullmatch(pattern.rstrip(r"\n") + r"\s*", text) is not None or re.fullmatch(pattern + r"\s*", text) is not None
+
+
+def unknown_to_dvc(words: list[str]) -> list[str]:
+    """What DVC or this pipeline would not understand: command and options, stages, keys of params.yaml."""
+    import yaml
+    from dvc.cli import parse_args
+    from dvc.cli.parser import DvcParserError
+
+    try:
+        read = parse_args(words)
+    except (DvcParserError, SystemExit):
+        return [" ".join(words)]
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    wrong = []
+    if read.func.__name__ in ("CmdRepro", "CmdExperimentsRun"):
+        wrong += [name for name in read.targets or [] if name not in stages]
+        for change in getattr(read, "set_param", None) or []:
+            section, _, key = change.partition("=")[0].partition(".")
+            if section not in params or (key and key not in params[section]):
+                wrong.append(change)
+    return wrong

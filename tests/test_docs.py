@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import documents
@@ -58,7 +59,8 @@ def test_commands_run_and_print_what_is_shown(page: Path, checkout: Path) -> Non
 @pytest.mark.unit
 @pytest.mark.parametrize("block", [block for block in EVERY if block.kind in KINDS], ids=lambda block: block.name)
 def test_commands_and_options_exist(block: Block) -> None:
-    """Also of the blocks that cannot run here: thce understands its options, make has the target, dvc the command."""
+    """Also of the blocks that cannot run here: thce and dvc understand their options, and stages, parameters,
+    targets of make, scripts with their options, and extras are there."""
     assert set(block.needs) <= set(MARKS), block.needs
     if block.kind == "python":
         compile(block.text, block.name, "exec")
@@ -70,6 +72,15 @@ def test_commands_and_options_exist(block: Block) -> None:
             assert with_help or cli.parse(words[1:]).run, words
         elif words[0] == "make":
             assert set(word for word in words[1:] if "=" not in word) <= targets, words
+        elif words[0] == "dvc":
+            assert not documents.unknown_to_dvc(words[1:]), words
+        elif words[0] in ("python", "python3") and len(words) > 1 and words[1].startswith(("benchmarks/", "stages/", "tests/")):
+            source = (ROOT / words[1]).read_text(encoding="utf-8")
+            assert not [word for word in words if word.startswith("--") and f'"{word}"' not in source], words
+        elif words[0] == "pip":
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            wanted = {extra for word in words for group in re.findall(r"^\.\[([\w,]+)\]", word) for extra in group.split(",")}
+            assert wanted <= set(project["optional-dependencies"]), words
         elif words[0] == "pytest":
             assert all((ROOT / word.split("::")[0]).is_file() for word in words if word.startswith("tests/")), words
 
@@ -77,9 +88,9 @@ def test_commands_and_options_exist(block: Block) -> None:
 @pytest.mark.unit
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_command_stands_where_nothing_runs_it(page: Path) -> None:
-    if page.name not in ("LOG.md", "EVALUATION.md", "TRAINING.md"):
+    if page.name != "LOG.md":  # it names the commands of its day, which later trees need not have
         assert not documents.unfenced(page)
-    assert all(block.kind for block in BLOCKS[page]) or page.name in ("EVALUATION.md", "TRAINING.md"), "a block without a kind"
+    assert all(block.kind for block in BLOCKS[page]), "a block without a kind"
 
 
 @pytest.mark.unit
@@ -151,6 +162,27 @@ def test_the_matcher_can_say_no() -> None:
     assert documents.fits(["a", "..."], "a\n") and documents.fits(["..."], "")
     assert not documents.fits(["a ... c"], "a b d\n")
     assert not documents.fits(["a"], "a\nb\n") and not documents.fits(["a", "b"], "a\n")
+    assert not documents.unknown_to_dvc(["exp", "run", "-S", "stage3.beta=0.3", "stage3"])
+    for wrong in (["exp", "run", "-S", "stage3.alpha=1"], ["repro", "stage9"], ["repro", "--fast"], ["reproduce"]):
+        assert documents.unknown_to_dvc(wrong), wrong
+
+
+@pytest.mark.unit
+def test_messages_that_are_explained_are_messages_of_the_program() -> None:
+    """Those of other programs are named as such here."""
+    foreign = ["Unable to acquire lock", "is busy, it is being", "Unable to read RWLock", "join() argument"]
+    foreign += ["No matching distribution", "failed to reproduce", "unknown Git revision", "command not found"]
+    foreign += ["Invalid host header", "unsupported URI", "git status", " D metrics", "packages warn"]
+    sources = [*(ROOT / "src").rglob("*.py"), *(ROOT / "stages").glob("*.py"), ROOT / "Makefile"]
+    # text that Python joins, values that are filled in, and quotation marks that are escaped read as one
+    text = re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in sources)).replace('\\"', '"')
+    text = re.sub(r"\{(relock\.)?LOCK\}", "dvc.lock", text)
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8").partition("## What messages mean")[2]
+    said = [one for row in re.findall(r"^\| (.*?) \|", page, re.MULTILINE) for one in re.findall(r"`([^`]+)`", row)]
+    ours = [one.removeprefix("error: ") for one in said if " " in one and not any(word in one for word in foreign)]
+    parts = [part.strip(": ") for one in ours for part in re.split(r"\.\.\.|\(No space.*", one) if len(part.strip(": ")) > 6]
+    assert len(parts) > 25
+    assert not [part for part in parts if part not in text], [part for part in parts if part not in text]
 
 
 @pytest.mark.unit

@@ -17,7 +17,7 @@ import pytest
 import smoke
 import yaml
 
-from thce import cli, glance, terminal
+from thce import cli, cli_options, glance, terminal
 from thce.cli import main
 
 pytestmark = pytest.mark.unit
@@ -125,6 +125,21 @@ def test_colours_are_for_terminals_and_can_be_switched_off(monkeypatch: pytest.M
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert not terminal.colours(Terminal())
+
+
+def test_progress_has_a_rate_on_a_terminal_and_is_a_line_now_and_then_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def count() -> str:
+        told = cli_options.replies()
+        for done in range(1, 251):
+            told(done, 250)
+        return capsys.readouterr().err
+
+    assert count() == "100/250 replies\n200/250 replies\n250/250 replies\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    bar = count()
+    assert "250/250" in bar and "replies/s" in bar and "100%" in bar
 
 
 def test_a_text_cannot_command_the_terminal() -> None:

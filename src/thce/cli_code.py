@@ -122,7 +122,10 @@ def _code(args: argparse.Namespace) -> int:
     jobs = records.skip_done(jobs, output.done, f"{args.output}.part")
     bad = 0
     coded = engine(jobs, setup, args.workers, _chunk_size(args.coder))
-    for _, rows in _with_progress(coded, len(output.done)):
+    total = None
+    if sys.stderr.isatty() and args.input != records.STDIN:
+        total = sum(1 for _ in records.read_jobs(args.input, args.type, day))
+    for _, rows in _with_progress(coded, len(output.done), total):
         faults = [row for row in rows if row["status"] == "error"]
         if faults and args.strict:
             output.write(rows[: rows.index(faults[0])])
@@ -141,14 +144,14 @@ def _chunk_size(coder_folder: str) -> int:
     return int(fusion.load(coder_folder)["params"]["batch_size"]) * run.CHUNK
 
 
-def _with_progress(chunks: Any, done: int) -> Any:
-    """The chunks, counted on the terminal."""
+def _with_progress(chunks: Any, done: int, total: int | None) -> Any:
+    """The chunks, counted on the terminal, with rate and, if it is known how many there are, the time that is left."""
     if not sys.stderr.isatty():
         yield from chunks
         return
     from tqdm import tqdm
 
-    with tqdm(initial=done, unit=" narratives", file=sys.stderr) as bar:
+    with tqdm(initial=done, total=total, unit=" narratives", file=sys.stderr) as bar:
         for jobs, rows in chunks:
             yield jobs, rows
             bar.update(len(rows))

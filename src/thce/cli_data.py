@@ -136,7 +136,7 @@ def _generate(args: argparse.Namespace) -> int:
         sources_collect.held_out(args.held_out)["train"] if args.held_out else None,
     )
 
-    result = endpoint_records.generate(tasks, to, rules, output, replies)
+    result = endpoint_records.generate(tasks, to, rules, output, replies())
     _print(result, args.json)
     return 1 if result["failed"] or not result["accepted"] else 0
 

@@ -152,7 +152,7 @@ def _asked(args: argparse.Namespace, items: list[Item], book: CodeBook) -> list[
         args.system if args.system is not None else remote.instructions(book),
         args.seed,
         Path(f"{keep}.journal.jsonl") if keep else None,
-        replies,
+        replies(),
     )
     for reason in dict.fromkeys(failed.values()):
         print(f"{list(failed.values()).count(reason)} rows got no answer: {reason}", file=sys.stderr)

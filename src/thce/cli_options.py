@@ -59,8 +59,23 @@ def command(
     return parser
 
 
-def replies(done: int, of: int) -> None:
-    """How many replies of a server are there: one line that is written over on a terminal, every hundredth elsewhere."""
-    if sys.stderr.isatty() or done == of or done % 100 == 0:
-        end = "" if sys.stderr.isatty() and done < of else "\n"
-        print(f"\r{done}/{of} replies", end=end, file=sys.stderr, flush=True)
+def replies() -> Callable[[int, int], None]:
+    """Tells how many replies of a server are there: a bar with rate and remaining time on a terminal, a line for every
+    hundredth elsewhere."""
+    bar: Any = None
+
+    def told(done: int, of: int) -> None:
+        nonlocal bar
+        if not sys.stderr.isatty():
+            if done == of or done % 100 == 0:
+                print(f"{done}/{of} replies", file=sys.stderr, flush=True)
+            return
+        if bar is None:
+            from tqdm import tqdm
+
+            bar = tqdm(total=of, unit=" replies", file=sys.stderr)
+        bar.update(done - bar.n)
+        if done == of:
+            bar.close()
+
+    return told
