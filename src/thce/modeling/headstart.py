@@ -98,21 +98,24 @@ class FirstLayer(nn.Module):
         self.cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
         self.sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
 
-    def table(self) -> Tensor:
-        """Token vectors [vocabulary, hidden]; their contents all of one length, so that no token is louder than another."""
+    def table(self, among: Tensor | None = None) -> Tensor:
+        """Vectors [tokens, hidden] of the tokens `among`, or of all; their contents all of one length, so that no token is
+        louder than another."""
         width = self.parts.content
-        content = functional.normalize(self.vectors, dim=-1) * width**0.5 * CONTENT
-        rest = torch.zeros(len(self.vectors), self.parts.head)
+        vectors, names = (self.vectors, self.names) if among is None else (self.vectors[among], self.names[among])
+        content = functional.normalize(vectors, dim=-1) * (width**0.5 * CONTENT)
+        rest = torch.zeros(len(vectors), self.parts.head)
         rest[:, 0] = CONSTANT
-        rest[:, 1 : self.parts.head // 2] = self.names * NAME
+        rest[:, 1 : self.parts.head // 2] = names * NAME
         return torch.cat([content, rest], dim=1)
 
     def forward(self, ids: Tensor, asked: Tensor, seen: Tensor, wanted: Tensor, among: Tensor) -> Tensor:
         """Logits [places, candidates] of the tokens `among` [candidates] at those of the places `asked` [rows, asked] of `ids`
-        [rows, tokens] that are `wanted` [rows, asked]; each sees the tokens where `seen` [rows, asked, tokens] is true."""
-        table = self.table()
+        [rows, tokens], all of which are among them, that are `wanted` [rows, asked]; each sees the tokens where `seen` [rows,
+        asked, tokens] is true. `among` is in rising order."""
+        table = self.table(among)  # most of the vocabulary has no part in a step
         head, heads, width = self.parts.head, self.heads, self.parts.content
-        tokens = functional.embedding(ids, table)
+        tokens = functional.embedding(torch.searchsorted(among, ids), table)
         rows, length = ids.shape
         normed = _norm(tokens)
         keys = functional.linear(normed, self.key).view(rows, length, heads, head)
@@ -125,7 +128,7 @@ class FirstLayer(nn.Module):
         weights = weights.masked_fill(~seen[:, None], float("-inf")).softmax(-1)
         mixed = torch.einsum("bhqt,bthd->bqhd", weights, values).flatten(2)
         here = here + functional.pad(functional.linear(mixed, self.out), (0, head))
-        return functional.linear(_norm(here[wanted]), table[among])
+        return functional.linear(_norm(here[wanted]), table)
 
 
 def frequencies(head: int) -> Tensor:
@@ -207,12 +210,11 @@ def teach(
     free = torch.tensor(openings(examples), dtype=torch.long)
     per_pass = -(-len(examples) // params.batch_size)
     total = max(1, math.ceil(per_pass * params.epochs))
-    step, share = 0, 0.0
+    step, right, asked, value = 0, 0, 0, 0.0
     points: list[dict[str, float]] = []
     for number in range(math.ceil(params.epochs)):
         shuffle = random.Random(derive(seed, "head start", number))
         rows = encode(tokenizer, examples, shuffle, params.chop)
-        right = asked = 0
         for batch in batches([len(row) for row in rows], params.batch_size, shuffle)[: total - step]:
             ids, places, seen, targets = collate([(rows[i], examples[i]) for i in batch])
             kept = torch.rand(ids.shape, generator=generator) >= params.drop
@@ -228,15 +230,17 @@ def teach(
             loss.backward()
             optimizer.step()
             step += 1
+            value = float(loss.detach())
             if step % max(1, total // 50) == 0:
-                points.append({"step": step, "loss": round(float(loss.detach()), 4)})
+                points.append({"step": step, "loss": round(value, 4)})
+            if number < math.ceil(params.epochs) - 1:
+                continue
             wrong = (logits.argmax(-1) != expected) & ~torch.isin(targets[wanted], free)
             missed = wanted.nonzero()[:, 0][wrong]
             right += len(batch) - len(missed.unique())
             asked += len(batch)
-        share = right / max(1, asked)
-        print(f"base: pass {number + 1}: {share:.3f} of {asked} first answers right", file=sys.stderr, flush=True)
-    return layer, points, share
+        print(f"base: pass {number + 1}: loss {value:.3f}", file=sys.stderr, flush=True)
+    return layer, points, right / max(1, asked)
 
 
 def openings(examples: Sequence[Example]) -> list[int]:
@@ -280,15 +284,14 @@ def collate(rows: Sequence[tuple[list[int], Example]]) -> tuple[Tensor, Tensor, 
     """Padded ids [rows, tokens], the places that ask [rows, most], what each may see [rows, most, tokens], and the tokens that
     follow there [rows, most], -100 where a row asks for fewer than the most."""
     most = max(len(one.asked) for _, one in rows)
-    ids = torch.zeros(len(rows), max(len(row) for row, _ in rows), dtype=torch.long)
-    places = torch.zeros(len(rows), most, dtype=torch.long)
-    targets = torch.full((len(rows), most), -100)
-    for number, (row, one) in enumerate(rows):
-        ids[number, : len(row)] = torch.tensor(row)
-        first = len(row) - len(one.answer)
-        for offset, place in enumerate(one.asked):
-            places[number, offset] = first + place
-            targets[number, offset] = one.answer[place]
+    longest = max(len(row) for row, _ in rows)
+    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row, _ in rows])
+    fill = [most - len(one.asked) for _, one in rows]
+    asked = [[len(row) - len(one.answer) + place for place in one.asked] for row, one in rows]
+    places = torch.tensor([[*found, *[0] * rest] for found, rest in zip(asked, fill, strict=True)])
+    targets = torch.tensor(
+        [[*(one.answer[place] for place in one.asked), *[-100] * rest] for (_, one), rest in zip(rows, fill, strict=True)]
+    )
     seen = torch.arange(ids.shape[1]) <= places[..., None]
     return ids, places, seen, targets
 

@@ -25,6 +25,9 @@ KINDS = ("synonym", "abbreviation", "lay", "finding", "eponym", "order")
 """What a phrase is: another clinical name, a short form, a patient's words, findings that imply the code, a name after a
 person, or how a service or supply stands in an order, note or price list."""
 
+LEAST, VARIETY = 12, 3
+"""Phrases beside the title, and kinds of them, that every code must have."""
+
 _HEAD = re.compile(r"(ICD10|CPT|HCPCS) (\S+)(?:  (.*))?")
 WORD = re.compile(r"[^\W_]+(?:[.'’/+-][^\W_]+)*", re.UNICODE)
 """A word as `key` counts them."""
@@ -94,16 +97,16 @@ def problems(
     phrases: Iterable[Phrase],
     titles: Mapping[tuple[str, str], str],
     official: Mapping[str, Iterable[tuple[str, str]]],
-    minimum: int,
 ) -> list[str]:
     """What is wrong with a phrasebook, one line each; empty when nothing is.
 
     `official` maps the key of an official title or inclusion term to the codes that own it; a phrase equal to one of
-    another code's is an error. Every code in `titles` needs `minimum` phrases beside its title.
+    another code's is an error. Every code in `titles` needs `LEAST` phrases of `VARIETY` kinds beside its title.
     """
     found: list[str] = []
     owner: dict[str, Phrase] = {}
     count = dict.fromkeys(titles, 0)
+    kinds: dict[tuple[str, str], set[str]] = {code: set() for code in titles}
     for phrase in phrases:
         code = (phrase.code_type, phrase.code)
         text_key = key(phrase.text)
@@ -119,9 +122,12 @@ def problems(
             found.append(f"{phrase.place}: `{phrase.text}` repeats the title")
             continue
         count[code] += 1
+        kinds[code].add(phrase.kind)
     for code in sorted(count):
-        if count[code] < minimum:
-            found.append(f"{code[0]} {code[1]}: {count[code]} phrases, at least {minimum} are needed")
+        if count[code] < LEAST:
+            found.append(f"{code[0]} {code[1]}: {count[code]} phrases, at least {LEAST} are needed")
+        if len(kinds[code]) < VARIETY:
+            found.append(f"{code[0]} {code[1]}: {len(kinds[code])} kinds of phrase, at least {VARIETY} are needed")
     return found
 
 

@@ -60,14 +60,18 @@ class Material:
 
 
 def wordings(book: CodeBook, phrasebook_folder: Path | str) -> list[Wording]:
-    """The title of every code in scope, then its phrases from the phrasebook."""
+    """The title of every code in scope, then its phrases. Raises `UserError` for what `phrasebook.problems` finds."""
     titles = {(entry.code_type, entry.code): entry.title for entry in book.scope}
     spoken = {pair: spoken_title(title) for pair, title in titles.items()}
     owners = Counter(key(text) for text in spoken.values())
     found = [
         wording(*pair, "title", spoken[pair] if owners[key(spoken[pair])] == 1 else title) for pair, title in titles.items()
     ]
-    for phrase in phrasebook.read(phrasebook_folder, titles):
+    phrases = phrasebook.read(phrasebook_folder, titles)
+    faults = phrasebook.problems(phrases, titles, phrasebook.official_terms(book))
+    if faults:
+        raise UserError(str(phrasebook_folder), f"{len(faults)} faults, first {faults[0]}", "mend them, then rerun")
+    for phrase in phrases:
         found.append(wording(phrase.code_type, phrase.code, phrase.kind, phrase.text))
     return found
 
