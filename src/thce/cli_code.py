@@ -123,7 +123,7 @@ def _code(args: argparse.Namespace) -> int:
     bad = 0
     coded = engine(jobs, setup, args.workers, _chunk_size(args.coder))
     total = None
-    if sys.stderr.isatty() and args.input != records.STDIN:
+    if sys.stderr.isatty() and Path(args.input).is_file():  # what comes through a pipe can be read only once
         total = sum(1 for _ in records.read_jobs(args.input, args.type, day))
     for _, rows in _with_progress(coded, len(output.done), total):
         faults = [row for row in rows if row["status"] == "error"]
