@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from codes_tables import book
-from codes_tables import folder as tables
 
 from thce.errors import UserError
 from thce.narratives import phrasebook, synthetic
@@ -84,8 +83,7 @@ def test_narratives_are_not_written_from_a_faulty_phrasebook(tmp_path: Path) -> 
     for path in (ROOT / "data/phrasebook").glob("*.txt"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     with (tmp_path / "icd10_10_respiratory.txt").open("a") as stream:
-        stream.write("\nICD10 J20.9  Acute bronchitis, unspecified\n  lay           high blood pressure disease\n")
+        stream.write("\nICD10 J20.9  Acute bronchitis, unspecified\n")
         stream.write("  lay           sugar diabetes\n")
-    assert tables()  # the committed tables, built once
     with pytest.raises(UserError, match=r"faults, first .*icd10_10_respiratory\.txt:\d+: `.*stands already"):
         synthetic.wordings(book(), tmp_path)
